@@ -1,8 +1,8 @@
-"""What platform and participant agree on: outcomes of cases, names of predictions, and failures with a remedy.
+"""What platform and participant agree on: outcomes of cases, names of predictions, failures with a remedy.
 
-A failure speaks to two readers. `Failure.message` tells the participant what to change; `Failure.detail` tells
-the operator what happened. Runs on hidden cases show their owner `general_message(code)` only, which never
-carries a file name or a figure of a case.
+A failure speaks to two readers. `Failure.message` tells the participant what to change; `Failure.detail`
+tells the operator what happened. Runs on hidden cases show their owner `general_message(code)` only, which
+never carries a file name or a figure of a case.
 """
 
 from collections.abc import Collection, Iterable
@@ -89,18 +89,21 @@ _SAVE_AGAIN = "Save the image again with `docker save IMAGE | gzip > image.tar.g
 _CATALOGUE: dict[Code, _Cause] = {
     Code.ARCHIVE_UNREADABLE: _Cause(f"The file is not a complete archive of `docker save`. {_SAVE_AGAIN}"),
     Code.ARCHIVE_TOO_LARGE: _Cause(
-        "The archive is larger than allowed. Remove what the image does not need and start from a smaller base.",
+        "The archive is larger than allowed. Remove what the image does not need and start from a "
+        "smaller base.",
         "The archive is larger than the {limit} allowed. "
         "Remove what the image does not need and start from a smaller base.",
     ),
     Code.ARCHIVE_UNPACKS_TOO_LARGE: _Cause(
-        "The unpacked image is larger than allowed. Remove what it does not need and start from a smaller base.",
+        "The unpacked image is larger than allowed. Remove what it does not need and start from a "
+        "smaller base.",
         "The unpacked image is larger than the {limit} allowed. "
         "Remove what it does not need and start from a smaller base.",
     ),
     Code.ARCHIVE_TOO_MANY_ENTRIES: _Cause(
         "The image holds too many files. Delete caches and unused packages in the step that makes them.",
-        "The image holds more than {limit} files. Delete caches and unused packages in the step that makes them.",
+        "The image holds more than {limit} files. Delete caches and unused packages in the step that "
+        "makes them.",
     ),
     Code.ARCHIVE_JSON_TOO_LARGE: _Cause(
         "A JSON file of the archive is too large. Shorten labels, environment and history of the image.",
@@ -114,7 +117,8 @@ _CATALOGUE: dict[Code, _Cause] = {
         "The archive holds no image; `docker export` writes no image either. " + _SAVE_AGAIN
     ),
     Code.ARCHIVE_SEVERAL_IMAGES: _Cause(
-        "The archive holds more than one image. Save one only: `docker save IMAGE:TAG`, without further names.",
+        "The archive holds more than one image. Save one only: `docker save IMAGE:TAG`, without further "
+        "names.",
         "The archive holds {count} images. Save one only: `docker save IMAGE:TAG`, without further names.",
     ),
     Code.ARCHIVE_LAYER_MISSING: _Cause(
@@ -130,7 +134,8 @@ _CATALOGUE: dict[Code, _Cause] = {
         f"Layer {{entry}} cannot be unpacked: {{problem}}. Plain and gzip layers can. {_SAVE_AGAIN}",
     ),
     Code.ARCHIVE_FOREIGN_LAYER: _Cause(
-        "A layer of the image lies at a remote address. Build on a base image whose layers are all saved with it."
+        "A layer of the image lies at a remote address. Build on a base image whose layers are all saved "
+        "with it."
     ),
     Code.ARCHIVE_PLATFORM_WRONG: _Cause(
         "The image is for another platform. Build it with `docker build --platform linux/amd64`.",
@@ -169,17 +174,20 @@ _CATALOGUE: dict[Code, _Cause] = {
         "Its log shows more; `moodarena check IMAGE` repeats the run.",
     ),
     Code.TIMED_OUT: _Cause(
-        "The container took too long. Make it faster; the limit is a time per case, for all cases of a container.",
+        "The container took too long. Make it faster; the limit is a time per case, for all cases of a "
+        "container.",
         "The container was stopped after {seconds} s, which is the limit for {cases} cases. Make it faster.",
     ),
     Code.OUT_OF_MEMORY: _Cause(
         "The container ran out of memory. Handle one case after the other, and volumes in parts.",
-        "The container ran out of its {limit} of memory. Handle one case after the other, and volumes in parts.",
+        "The container ran out of its {limit} of memory. Handle one case after the other, and volumes in "
+        "parts.",
     ),
     Code.OUTPUT_FULL: _Cause(
         "The output folder was full. Write predictions only, as float32 or less, compressed (.nii.gz); "
         "temporary files belong into /tmp.",
-        "The output folder was full at {limit}. Write predictions only, as float32 or less, compressed (.nii.gz); "
+        "The output folder was full at {limit}. Write predictions only, as float32 or less, compressed "
+        "(.nii.gz); "
         "temporary files belong into /tmp.",
     ),
     Code.MISSING_PREDICTIONS: _Cause(
@@ -200,7 +208,8 @@ _CATALOGUE: dict[Code, _Cause] = {
     ),
     Code.CANCELLED: _Cause("The run was cancelled. It costs nothing; submit again when you like."),
     Code.PLATFORM: _Cause(
-        "The platform failed, not your image. It costs nothing; the organizers know, you need not do anything.",
+        "The platform failed, not your image. It costs nothing; the organizers know, you need not do "
+        "anything.",
         ours=True,
     ),
 }
@@ -226,7 +235,8 @@ _EXIT_CODES = {
 
 
 def failure(code: Code, detail: str = "", **facts: object) -> Failure:
-    """A failure of the catalogue, its message filled with `facts`, or the general one if a fact is lacking."""
+    """A failure of the catalogue, its message filled with `facts`, or the general one if a fact is "
+    "lacking."""
     cause = _CATALOGUE[code]
     wanted = {name for _, name, _, _ in Formatter().parse(cause.specific) if name}
     message = cause.specific.format(**facts) if cause.specific and wanted <= set(facts) else cause.general
