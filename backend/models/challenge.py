@@ -1,0 +1,52 @@
+"""A challenge as registered: its YAML word for word, and the versions of its datasets."""
+
+from functools import lru_cache
+
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from backend.models.base import Base, Dated
+from challenges import spec
+from datasets.manifest import Manifest
+
+
+class Challenge(Dated, Base):
+    __tablename__ = "challenge"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    title: Mapped[str] = mapped_column(String(200))
+    spec_text: Mapped[str] = mapped_column(Text)
+    datasets: Mapped[list["DatasetVersion"]] = relationship(back_populates="challenge")
+
+    @property
+    def spec(self) -> spec.Challenge:
+        return _parsed_spec(self.spec_text, self.id)
+
+
+class DatasetVersion(Dated, Base):
+    """One built dataset. Its files lie in storage by digest; the current version is what runs are made from."""
+
+    __tablename__ = "dataset_version"
+    __table_args__ = (UniqueConstraint("challenge_id", "name", "version"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    challenge_id: Mapped[str] = mapped_column(ForeignKey("challenge.id"), index=True)
+    name: Mapped[str] = mapped_column(String(40))
+    version: Mapped[str] = mapped_column(String(64))
+    manifest_text: Mapped[str] = mapped_column(Text)
+    current: Mapped[bool] = mapped_column(default=True)
+    challenge: Mapped[Challenge] = relationship(back_populates="datasets")
+
+    @property
+    def manifest(self) -> Manifest:
+        return _parsed_manifest(self.manifest_text)
+
+
+@lru_cache(maxsize=32)
+def _parsed_spec(text: str, name: str) -> spec.Challenge:
+    return spec.parse(text, name)
+
+
+@lru_cache(maxsize=32)
+def _parsed_manifest(text: str) -> Manifest:
+    return Manifest.model_validate_json(text)
