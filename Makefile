@@ -1,0 +1,46 @@
+# What a person types here. Everything sets itself up; see `make help`.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve stop test test-all lint format clean
+
+PYTHON := .venv/bin/python
+PYTEST := $(PYTHON) -m pytest -n 2 --dist loadscope
+export OMP_NUM_THREADS ?= 1
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1|/' | column -t -s '|'
+
+setup:
+	@sh setup/venv.sh
+
+demo: setup  ## generated scans, real images, two leaderboards: the whole walk in a few minutes
+	@sh setup/services.sh run
+	@engine=$$(sh setup/engine.sh) && eval "$$engine" && sh setup/base_image.sh && $(PYTHON) setup/demo.py
+
+serve: setup  ## the platform in a browser, with what `make demo` left in .demo
+	@engine=$$(sh setup/engine.sh) && eval "$$engine" && MOODARENA_DATA=$(CURDIR)/.demo $(PYTHON) -m backend serve
+
+stop:  ## stop the container engine that `make demo` started, if it did
+	@sh setup/engine.sh stop
+
+test: setup  ## every test but the slow ones, with a real engine, Redis and PostgreSQL
+	@sh setup/services.sh test
+	@sh setup/engine.sh run sh -c 'sh setup/base_image.sh && $(PYTEST) -m "not slow"'
+
+test-all: setup  ## every test, and the compose file brought up for real
+	@sh setup/services.sh test-all
+	@sh setup/engine.sh run sh -c 'sh setup/base_image.sh && $(PYTEST) && sh setup/compose_check.sh'
+
+lint: setup  ## ruff, mypy --strict, import-linter
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+	@.venv/bin/lint-imports
+
+format: setup
+	@$(PYTHON) -m ruff check --fix . && $(PYTHON) -m ruff format .
+
+clean:  ## remove what was made here: .venv, caches, the demo's data (stops our engine first)
+	@sh setup/engine.sh stop
+	rm -rf .venv .demo .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
