@@ -23,11 +23,11 @@ serve: setup  ## the platform in a browser, with what `make demo` left in .demo
 stop:  ## stop the container engine that `make demo` started, if it did
 	@sh setup/engine.sh stop
 
-test: setup  ## every test but the slow ones, with a real engine, Redis and PostgreSQL
+test: lint  ## every test but the slow ones, with a real engine, Redis and PostgreSQL
 	@sh setup/services.sh test
 	@sh setup/engine.sh run sh -c 'sh setup/base_image.sh && $(PYTEST) -m "not slow"'
 
-test-all: setup  ## every test, and the compose file brought up for real
+test-all: lint  ## every test, and the compose file brought up for real
 	@sh setup/services.sh test-all
 	@sh setup/engine.sh run sh -c 'sh setup/base_image.sh && $(PYTEST) && sh setup/compose_check.sh'
 
