@@ -46,6 +46,7 @@ class Code(StrEnum):
     ARCHIVE_NAME_TWICE = "archive_name_twice"
     ARCHIVE_DEVICE_NODE = "archive_device_node"
     ARCHIVE_LD_PRELOAD = "archive_ld_preload"
+    ARCHIVE_VOLUME_UNUSABLE = "archive_volume_unusable"
     IMAGE_NOT_LOADABLE = "image_not_loadable"
     SCRIPT_MISSING = "script_missing"
     CRASHED = "crashed"
@@ -158,7 +159,12 @@ _CATALOGUE: dict[Code, _Cause] = {
         "The image holds the device node /{entry} outside /dev. Remove it in the Dockerfile.",
     ),
     Code.ARCHIVE_LD_PRELOAD: _Cause(
-        "The image sets LD_PRELOAD with ENV. Set it in your entry script, for your own program only."
+        "The image sets LD_PRELOAD with ENV. Set it in your entry script, for your own program only.",
+        "The image sets {variable} with ENV. Set it in your entry script, for your own program only.",
+    ),
+    Code.ARCHIVE_VOLUME_UNUSABLE: _Cause(
+        "The image declares a VOLUME that cannot be used here. Remove it from the Dockerfile.",
+        "The image declares the VOLUME {volume}, {problem}. Remove it from the Dockerfile.",
     ),
     Code.IMAGE_NOT_LOADABLE: _Cause(
         "The container engine refuses the image. Try `docker load` on the archive in a clean installation, "
@@ -258,6 +264,15 @@ def failure_of_case(outcome: Outcome, file: str, problem: str = "", others: int 
         raise ValueError(f"{outcome} is not the fault of one prediction")
     more = f" (and {others} more like it)" if others else ""
     return failure(_CODE_OF[outcome], file=file, problem=problem, more=more)
+
+
+def size_text(size: int) -> str:
+    """A size in bytes for people: `size_text(3 << 30)` is "3 GiB"."""
+    value, unit = float(size), "bytes"
+    for larger in ("KiB", "MiB", "GiB"):
+        if value >= 1024:
+            value, unit = value / 1024, larger
+    return f"{value:.3g} {unit}" if value < 1000 else f"{value:.0f} {unit}"
 
 
 def explain_exit(exit_code: int) -> str:

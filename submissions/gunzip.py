@@ -1,0 +1,88 @@
+"""Inflate gzip from strangers: never more than asked for, and every kind of damage is an error."""
+
+import io
+import zlib
+from typing import Any, Protocol
+
+MAGIC = b"\x1f\x8b"
+_CHUNK = 1 << 16
+_MEMBERS = 2_000_000
+
+
+class GzipError(ValueError):
+    """The stream is cut short, fails its checksum, or is followed by something else; the text says which."""
+
+
+class Readable(Protocol):
+    """Anything with a `read`."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+class Gunzip(io.RawIOBase):
+    """The content of a gzip stream of one or more members; zeros may follow the last one.
+
+    `readinto` inflates at most as many bytes as it is given room for, so that a small file that inflates
+    to gigabytes costs nothing but what its reader asks for. Checksums and lengths are verified.
+
+    Raises (from reading):
+        GzipError: the stream is damaged.
+    """
+
+    def __init__(self, source: Readable) -> None:
+        self._source = source
+        self._pending = b""
+        self._inflater = zlib.decompressobj(wbits=31)
+        self._members = 1
+        self._broken: GzipError | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self._broken:
+            raise self._broken
+        try:
+            return self._inflate(memoryview(buffer).cast("B"))
+        except GzipError as error:
+            self._broken = error
+            raise
+
+    def _inflate(self, view: memoryview) -> int:
+        while view.nbytes and not self._ended():
+            piece = self._pending or self._source.read(_CHUNK)
+            try:
+                data = self._inflater.decompress(piece, view.nbytes)
+            except zlib.error as error:
+                raise GzipError(f"damaged compressed data ({error})") from error
+            self._pending = self._inflater.unconsumed_tail or self._inflater.unused_data
+            if data:
+                view[: len(data)] = data
+                return len(data)
+            if not piece and not self._inflater.eof:
+                raise GzipError("cut short in the compressed data")
+        return 0
+
+    def _ended(self) -> bool:
+        """Step over the end of a member; true when nothing but zeros follows."""
+        if not self._inflater.eof:
+            return False
+        while piece := (self._pending or self._source.read(_CHUNK)):
+            if piece[:1] != b"\0":
+                self._pending = piece
+                self._next_member()
+                return False
+            self._pending = piece.lstrip(b"\0")
+            if self._pending:
+                raise GzipError("something else follows the compressed data")
+        return True
+
+    def _next_member(self) -> None:
+        self._members += 1
+        if self._members > _MEMBERS:
+            raise GzipError("too many gzip members")
+        if len(self._pending) < len(MAGIC):
+            self._pending += self._source.read(_CHUNK)
+        if not self._pending.startswith(MAGIC):
+            raise GzipError("something else follows the compressed data")
+        self._inflater = zlib.decompressobj(wbits=31)
