@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 16
+_ROOM = 1 << 20
 _MEMBERS = 2_000_000
 
 
@@ -52,7 +53,7 @@ class Gunzip(io.RawIOBase):
         while view.nbytes and not self._ended():
             piece = self._pending or self._source.read(_CHUNK)
             try:
-                data = self._inflater.decompress(piece, view.nbytes)
+                data = self._inflater.decompress(piece, min(view.nbytes, _ROOM))
             except zlib.error as error:
                 raise GzipError(f"damaged compressed data ({error})") from error
             self._pending = self._inflater.unconsumed_tail or self._inflater.unused_data
