@@ -70,6 +70,10 @@ class Storage:
         with source.open("rb") as stream:
             return self.put(iter(lambda: stream.read(CHUNK), b""), expected)
 
+    def take(self, source: Path, sha256: str) -> None:
+        """Store a file of this storage's file system by renaming it; the caller knows its digest."""
+        self._adopt(source, sha256)
+
     def _adopt(self, name: Path, sha256: str) -> None:
         target = self.path(sha256)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,178 @@
+"""Teams: one per person and challenge; joined by an invitation that works once."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, selectinload
+
+from backend.accounts import passwords
+from backend.challenges import service as challenges
+from backend.db import now
+from backend.errors import BadInput, Conflict, NotFound
+from backend.models.team import Invitation, Membership, Team
+from backend.models.user import User
+
+INVITATION_SECONDS = 7 * 86400
+INVITATION_PREFIX = "join_"
+
+_loaded = selectinload(Team.members).joinedload(Membership.user)
+
+
+def create(session: Session, challenge_id: str, user: User, name: str) -> Team:
+    """Found a team, its founder being the first member.
+
+    Raises:
+        NotFound: there is no such challenge.
+        BadInput: the name cannot be used.
+        Conflict: the name is taken, or the user has a team already.
+    """
+    rules = challenges.get(session, challenge_id).spec.teams
+    name = name.strip()
+    if not 2 <= len(name) <= 60 or not name.isprintable():
+        raise BadInput("team_name", "A team's name has 2 to 60 printable characters.")
+    _check_has_none(session, challenge_id, user)
+    if session.scalar(select(Team.id).where(Team.challenge_id == challenge_id, Team.name == name)):
+        raise Conflict("team_exists", "There is a team of this name already.")
+    team = Team(challenge_id=challenge_id, name=name, approved_at=None if rules.approval else now())
+    session.add(team)
+    _flush(session)
+    _admit(session, team, user)
+    return get(session, team.id)
+
+
+def get(session: Session, team_id: str) -> Team:
+    """A team with its members.
+
+    Raises:
+        NotFound: there is none.
+    """
+    query = select(Team).where(Team.id == team_id).options(_loaded).execution_options(populate_existing=True)
+    if (team := session.scalar(query)) is None:
+        raise NotFound("no_such_team", "There is no such team.")
+    return team
+
+
+def team_of(session: Session, challenge_id: str, user: User) -> Team | None:
+    """The team that the user belongs to in a challenge, with its members."""
+    return session.scalar(
+        select(Team)
+        .join(Team.members)
+        .where(Membership.challenge_id == challenge_id, Membership.user_id == user.id)
+        .options(_loaded)
+    )
+
+
+def require_team(session: Session, challenge_id: str, user: User) -> Team:
+    """Like `team_of`.
+
+    Raises:
+        NotFound: the user has no team in this challenge.
+    """
+    if (team := team_of(session, challenge_id, user)) is None:
+        raise NotFound("no_team", "You have no team in this challenge. Found one, or join one by invitation.")
+    return team
+
+
+def teams_of(session: Session, challenge_id: str) -> Sequence[Team]:
+    """All teams of a challenge, for organizers."""
+    challenges.get(session, challenge_id)
+    query = select(Team).where(Team.challenge_id == challenge_id).options(_loaded)
+    return session.scalars(query.order_by(Team.id)).all()
+
+
+def invite(session: Session, challenge_id: str, user: User) -> tuple[str, float]:
+    """A secret that admits one person to the user's team within a week, and when it expires.
+
+    Raises:
+        NotFound: the user has no team in this challenge.
+    """
+    team = require_team(session, challenge_id, user)
+    secret = passwords.new_secret(INVITATION_PREFIX)
+    invitation = Invitation(
+        token_hash=passwords.digest(secret),
+        team_id=team.id,
+        created_by=user.id,
+        expires_at=now() + INVITATION_SECONDS,
+    )
+    session.add(invitation)
+    session.flush()
+    session.refresh(invitation)
+    return secret, invitation.expires_at
+
+
+def join(session: Session, challenge_id: str, user: User, secret: str) -> Team:
+    """Become a member of the team that an invitation is for.
+
+    Raises:
+        NotFound: the invitation is unknown, expired, used, or for another challenge.
+        Conflict: the user has a team already, or the team is full.
+    """
+    rules = challenges.get(session, challenge_id).spec.teams
+    invitation = session.scalar(
+        select(Invitation)
+        .join(Invitation.team)
+        .where(
+            Invitation.token_hash == passwords.digest(secret),
+            Invitation.used_by.is_(None),
+            Invitation.expires_at > now(),
+            Team.challenge_id == challenge_id,
+        )
+    )
+    if invitation is None:
+        raise NotFound("no_such_invitation", "The invitation is unknown, used or expired. Ask for a new one.")
+    _check_has_none(session, challenge_id, user)
+    # Everything that changes who is in a team waits for the team's row.
+    team = session.scalars(select(Team).where(Team.id == invitation.team_id).with_for_update()).one()
+    if _count_members(session, team) >= rules.max_members:
+        raise Conflict("team_full", f"The team has {rules.max_members} members, which is the limit.")
+    _use(session, invitation, user)
+    _admit(session, team, user)
+    return get(session, team.id)
+
+
+def approve(session: Session, challenge_id: str, team_id: str) -> Team:
+    """Let a team submit.
+
+    Raises:
+        NotFound: the challenge has no such team.
+    """
+    team = get(session, team_id)
+    if team.challenge_id != challenge_id:
+        raise NotFound("no_such_team", "There is no such team.")
+    session.execute(
+        update(Team).where(Team.id == team_id, Team.approved_at.is_(None)).values(approved_at=now())
+    )
+    return get(session, team_id)
+
+
+def _use(session: Session, invitation: Invitation, user: User) -> None:
+    used = session.execute(
+        update(Invitation)
+        .where(Invitation.token_hash == invitation.token_hash, Invitation.used_by.is_(None))
+        .values(used_by=user.id)
+        .returning(Invitation.token_hash)
+    ).all()
+    if not used:
+        raise NotFound("no_such_invitation", "The invitation is unknown, used or expired. Ask for a new one.")
+
+
+def _check_has_none(session: Session, challenge_id: str, user: User) -> None:
+    if team_of(session, challenge_id, user) is not None:
+        raise Conflict("has_team", "You have a team in this challenge already; a person has one.")
+
+
+def _count_members(session: Session, team: Team) -> int:
+    return session.scalars(select(func.count()).where(Membership.team_id == team.id)).one()
+
+
+def _admit(session: Session, team: Team, user: User) -> None:
+    session.add(Membership(team_id=team.id, user_id=user.id, challenge_id=team.challenge_id))
+    _flush(session)
+
+
+def _flush(session: Session) -> None:
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise Conflict("team_taken", "The name was just taken, or you have a team already.") from error
