@@ -1,5 +1,8 @@
 # What the scripts of this folder share. Sourced by them; POSIX sh; messages go to standard error.
 
+# Administrators' programs are not on everybody's path. (The tests of these scripts set their own.)
+PATH=$PATH${MOODARENA_SBIN-:/usr/local/sbin:/usr/sbin:/sbin}
+
 say() { printf 'moodarena: %s\n' "$*" >&2; }
 
 has() { command -v "$1" >/dev/null 2>&1; }

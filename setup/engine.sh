@@ -11,7 +11,6 @@
 # MOODARENA_ENGINE_WAIT=60     seconds a started engine has until it must answer
 set -eu
 . "$(dirname "$0")/common.sh"
-PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 STATE=$CACHE/engine
 DOCKER_SOCKET=${MOODARENA_DOCKER_SOCKET:-/var/run/docker.sock}
@@ -84,8 +83,11 @@ start_by_hand() {
     log=$STATE/dockerd.log
     runs_as dockerd "$(cat "$pid_file" 2>/dev/null)" || privileged rm -f "$pid_file"
     say "starting Docker: dockerd, log in $log"
+    sudo=
+    is_root || sudo="sudo -n"
     # With the kernel's own ceiling of open files, programs that close every descriptor take minutes to start.
-    privileged setsid dockerd --host "unix://$DOCKER_SOCKET" --group "$(id -g)" --pidfile "$pid_file" \
+    # A plain command, not `privileged`: a function in the background would keep our standard output open.
+    $sudo setsid dockerd --host "unix://$DOCKER_SOCKET" --group "$(id -g)" --pidfile "$pid_file" \
         --default-ulimit nofile=1024:1024 >"$log" 2>&1 </dev/null 9>&- &
     HOST=unix://$DOCKER_SOCKET
     if wait_until_answers "$HOST" $!; then
@@ -94,7 +96,7 @@ start_by_hand() {
     fi
     say "dockerd does not answer; the end of its log:"
     tail -n 8 "$log" >&2
-    ! runs_as dockerd "$(cat "$pid_file" 2>/dev/null)" || privileged kill "$(cat "$pid_file")"
+    ! runs_as dockerd "$(cat "$pid_file" 2>/dev/null)" || privileged sh -c "kill $(cat "$pid_file")"
     return 1
 }
 
@@ -208,7 +210,7 @@ stop() {
         *)
             runs_as "$kind" "$pid" || return 0
             say "stopping $kind (process $pid)"
-            privileged kill "$pid"
+            privileged sh -c "kill $pid"
             for _ in $(seq 60); do runs_as "$kind" "$pid" || return 0; sleep 0.5; done
             say "$kind (process $pid) is still there after 30 s"
             ;;

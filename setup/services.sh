@@ -3,7 +3,6 @@
 # a browser) and the check of the compose file need. Programs only: the tests start their own servers.
 set -eu
 . "$(dirname "$0")/common.sh"
-PATH=$PATH:/usr/sbin:/sbin
 
 has_postgres() { has postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; }
 
