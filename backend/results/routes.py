@@ -1,0 +1,86 @@
+"""Submissions, their toy results and the leaderboard over HTTP."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
+from sse_starlette import EventSourceResponse
+
+from backend.accounts.dependencies import CurrentUser, OptionalUser, PlatformOf
+from backend.challenges import service as challenges
+from backend.paging import After, Limit, Page
+from backend.results import leaderboard, pictures, service
+from backend.results.events import changes
+from backend.results.schemas import Board, SubmissionSummary, SubmissionView
+
+router = APIRouter(tags=["results"])
+HEARTBEAT_SECONDS = 15
+
+
+@router.get("/submissions")
+def list_submissions(
+    user: CurrentUser,
+    platform: PlatformOf,
+    challenge: str | None = None,
+    limit: Limit = 50,
+    after: After = "",
+    everybody: bool = False,
+) -> Page[SubmissionSummary]:
+    """Your team's submissions, newest first; `everybody` is for organizers."""
+    with platform.database.read() as session:
+        if everybody:
+            return service.list_everything(session, user, challenge, limit=limit, after=after)
+        return service.list_submissions(session, user, challenge, limit, after)
+
+
+@router.get("/submissions/{submission}")
+def show_submission(submission: str, user: CurrentUser, platform: PlatformOf) -> SubmissionView:
+    """One submission: states, runs, toy results, and the scores that are public."""
+    with platform.database.read() as session:
+        return service.submission_view(session, service.find_submission(session, submission, user), user)
+
+
+@router.get("/submissions/{submission}/events", response_class=EventSourceResponse)
+def watch_submission(submission: str, user: CurrentUser, platform: PlatformOf) -> EventSourceResponse:
+    """Changes of a submission as they happen: events `state`, until it is final."""
+    with platform.database.read() as session:
+        service.find_submission(session, submission, user)
+    return EventSourceResponse(changes(platform.database, submission, user), ping=HEARTBEAT_SECONDS)
+
+
+@router.get(
+    "/submissions/{submission}/toy/{task}/{dataset}/{case}/{axis}/{index}.webp", response_class=Response
+)
+def toy_picture(
+    submission: str,
+    task: str,
+    dataset: str,
+    case: str,
+    axis: int,
+    index: int | Literal["hottest"],
+    user: CurrentUser,
+    platform: PlatformOf,
+    layer: pictures.Layer = "overlay",
+) -> Response:
+    """A slice of a toy case, for its owner."""
+    with platform.database.read() as session:
+        found = service.find_submission(session, submission, user)
+        files = pictures.toy_files(session, platform.storage, found, task, dataset, case)
+    content = pictures.picture(files, axis, index, layer)
+    return Response(content, media_type="image/webp", headers={"Cache-Control": "private, max-age=3600"})
+
+
+@router.get("/challenges/{challenge}/leaderboard", response_model=Board)
+def show_leaderboard(
+    challenge: str,
+    task: str,
+    user: OptionalUser,
+    platform: PlatformOf,
+    format: Literal["json", "csv"] = "json",
+) -> Board | PlainTextResponse:
+    """The ranking of one task."""
+    with platform.database.read() as session:
+        board = leaderboard.leaderboard(session, challenges.get(session, challenge), task, user)
+    if format == "csv":
+        return PlainTextResponse(leaderboard.as_csv(board), media_type="text/csv")
+    return board

@@ -1,0 +1,163 @@
+"""What is told about submissions, and to whom. Times: seconds since the epoch. Sizes in bytes."""
+
+from pydantic import BaseModel
+
+
+class TeamName(BaseModel):
+    id: str
+    name: str
+
+
+class FailureView(BaseModel):
+    """Why a submission failed: a stable code, and what to change."""
+
+    code: str
+    message: str
+
+
+class TransitionView(BaseModel):
+    """A change of state. After the hidden cases were touched, `at` is rounded for participants."""
+
+    before: str
+    after: str
+    cause: str
+    at: float
+
+
+class RunView(BaseModel):
+    """A piece of work. All shards of hidden cases of a dataset are told as one, `shard` and `attempt` None.
+
+    Of those, `wall_seconds` is a multiple of 10 and `peak_memory` of 64 MiB, and both are None until all
+    shards are over; there is no log and no message but the general one.
+    """
+
+    stage: str
+    task: str
+    dataset: str
+    shard: int | None
+    state: str
+    attempt: int | None
+    started_at: float | None = None
+    wall_seconds: float | None
+    peak_memory: int | None
+    log: str | None = None
+    failure_code: str | None = None
+    failure_message: str | None = None
+
+
+class ToyCase(BaseModel):
+    """One toy case; `has_view`: there are pictures of an anomaly map. `label` is 1 for abnormal."""
+
+    name: str
+    outcome: str
+    detail: str
+    score: float | None
+    label: int | None
+    has_view: bool
+
+
+class ToyResult(BaseModel):
+    """Toy results of one task on one dataset; `average_precision` None while unknown or undefined."""
+
+    task: str
+    dataset: str
+    average_precision: float | None
+    undefined_because: str | None
+    outcomes: dict[str, int]
+    cases: list[ToyCase]
+
+
+class ScoreView(BaseModel):
+    """Figures on hidden cases: totals only. Rounded as the challenge says, except for organizers."""
+
+    task: str
+    dataset: str
+    average_precision: float | None
+    validation: float | None
+    undefined_because: str | None
+    outcomes: dict[str, int]
+
+
+class OperatorRun(BaseModel):
+    """A run as the operator sees it, shard by shard."""
+
+    id: int
+    stage: str
+    task: str
+    dataset: str
+    shard: int
+    state: str
+    attempt: int
+    worker: str | None
+    wall_seconds: float | None
+    peak_memory: int | None
+    failure_code: str | None
+    failure_message: str | None
+    failure_detail: str | None
+    log: str | None
+
+
+class OperatorView(BaseModel):
+    """The full story, for organizers only."""
+
+    failure_message: str | None
+    failure_detail: str | None
+    failure_ours: bool
+    archive_sha256: str
+    runs: list[OperatorRun]
+
+
+class SubmissionSummary(BaseModel):
+    """One line of a list of submissions."""
+
+    id: str
+    challenge: str
+    team: TeamName
+    kind: str
+    task: str | None
+    title: str
+    state: str
+    created_at: float
+    finished_at: float | None
+    failure: FailureView | None
+    queue_position: int | None
+
+
+class SubmissionView(SubmissionSummary):
+    """Everything that one viewer may know of a submission; `operator` is None for participants.
+
+    `scores_withheld` says when the team may see its scores; None when it may already.
+    """
+
+    image_id: str | None
+    warnings: list[str]
+    transitions: list[TransitionView]
+    runs: list[RunView]
+    toy: list[ToyResult]
+    scores: list[ScoreView]
+    scores_withheld: str | None
+    operator: OperatorView | None
+
+
+class BoardRow(BaseModel):
+    """One team's place. `ap`, `places`, `validation` and `outcomes` are keyed by dataset."""
+
+    place: int
+    team: str
+    submission: str
+    ap: dict[str, float | None]
+    places: dict[str, int]
+    validation: dict[str, float | None]
+    outcomes: dict[str, dict[str, int]]
+    baseline: bool
+    finished_at: float | None
+
+
+class Board(BaseModel):
+    """The leaderboard of one task, best first; equal places are ties."""
+
+    challenge: str
+    task: str
+    datasets: list[str]
+    decimals: int
+    rows: list[BoardRow]
