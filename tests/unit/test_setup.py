@@ -14,21 +14,8 @@ from pathlib import Path
 import pytest
 
 SETUP = Path(__file__).parents[2] / "setup"
-COREUTILS = (
-    "cat",
-    "cut",
-    "date",
-    "dirname",
-    "env",
-    "mkdir",
-    "rm",
-    "seq",
-    "sha256sum",
-    "sleep",
-    "tail",
-    "touch",
-)
-TOOLS = (*COREUTILS, "sh", "flock", "grep", "mktemp", "sed", "setsid")
+COREUTILS = ("cat", "cut", "date", "dirname", "env", "mkdir", "rm", "seq", "sha256sum", "sleep", "tail")
+TOOLS = (*COREUTILS, "sh", "flock", "grep", "mktemp", "sed", "setsid", "touch")
 
 # Answers like an engine on the socket after --host (dockerd) or the last argument (podman).
 DAEMON = f"""\
