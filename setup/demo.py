@@ -1,0 +1,237 @@
+"""`make demo`: the whole walk at small scale, through the doors that everybody uses.
+
+Builds the demo challenge from a secret, starts the platform and a worker, trains and builds reference
+methods, submits them over HTTP as teams of their own, waits until the worker has run and scored them, prints both
+leaderboards and writes them to `.demo/result.json`. Every figure comes from these runs.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import docker
+from rich.console import Console
+from rich.table import Table
+
+from challenges.spec import Challenge, load
+from submissions.client import Client
+from submissions.responses import Submission
+from submissions.wire import NoConnection
+
+ROOT = Path(__file__).resolve().parent.parent
+DEMO = Path(os.environ.get("MOODARENA_DEMO_DATA", ROOT / ".demo")).absolute()
+CHALLENGE = ROOT / "challenges" / "demo.yaml"
+METHODS = ("voxel_statistics", "histogram", "intensity", "random")
+BOOT_SECONDS = 60
+
+console = Console()
+
+
+def main() -> int:
+    started = time.monotonic()
+    challenge = load(CHALLENGE)
+    settings = _settings()
+    _say("Building the challenge: training, toy and hidden scans of brain and abdomen")
+    _forget_the_last_demo()
+    _build_data(settings)
+    _say("Training and building the reference methods")
+    for method in METHODS:
+        _train(method)
+    with _platform(settings) as url:
+        submissions = [
+            (client, submitted) for method in METHODS for client, submitted in _enter(url, challenge, method)
+        ]
+        _wait(submissions)
+        result = _boards(url, challenge)
+    _write(result)
+    _say(f"Done in {time.monotonic() - started:.0f} s. `make serve` shows the same in a browser.")
+    return 0
+
+
+def _say(text: str) -> None:
+    console.print(f"[bold]▸ {text}[/bold]")
+
+
+def _settings() -> dict[str, str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    return {
+        **os.environ,
+        "MOODARENA_DATA": str(DEMO),
+        "MOODARENA_BASE_URL": f"http://127.0.0.1:{port}",
+        "MOODARENA_SLOTS": os.environ.get("MOODARENA_SLOTS", "toy:cpu,test:cpu"),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _forget_the_last_demo() -> None:
+    """A demo starts with an empty board; scans and secret of the last one are used again."""
+    for path in DEMO.glob("moodarena.db*"):
+        path.unlink()
+    for name in ("blobs", "queue", "locks", "work", "incoming", "uploads"):
+        shutil.rmtree(DEMO / name, ignore_errors=True)
+
+
+def _operate(settings: dict[str, str], *arguments: str, text: str | None = None) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "backend", *arguments],
+        cwd=ROOT,
+        env=settings,
+        input=text,
+        text=True,
+        check=True,
+    )
+
+
+def _build_data(settings: dict[str, str]) -> None:
+    secret = DEMO / "secret"
+    if not secret.exists():
+        DEMO.mkdir(parents=True, exist_ok=True)
+        secret.touch(mode=0o600)
+        secret.write_text(secrets.token_hex(32))
+    scans = str(DEMO / "scans")
+    _operate(settings, "init")
+    _operate(
+        settings,
+        "dataset",
+        "build",
+        str(CHALLENGE),
+        "--out",
+        scans,
+        "--secret-file",
+        str(secret),
+        "--workers",
+        "2",
+    )
+    _operate(settings, "challenge", "add", str(CHALLENGE), "--data", scans)
+
+
+def _train(method: str) -> None:
+    weights = DEMO / "weights" / method
+    run = [sys.executable, "-m", "reference_methods"]
+    subprocess.run(
+        [*run, "train", method, "--data", str(DEMO / "scans"), "--out", str(weights)], cwd=ROOT, check=True
+    )
+    subprocess.run([*run, "build", method, "--weights", str(weights)], cwd=ROOT, check=True)
+
+
+@contextmanager
+def _platform(settings: dict[str, str]) -> Iterator[str]:
+    """The platform's two processes, with their logs in the demo's folder."""
+    url = settings["MOODARENA_BASE_URL"]
+    port = url.rpartition(":")[2]
+    logs = DEMO / "logs"
+    logs.mkdir(exist_ok=True)
+    with (logs / "serve.log").open("wb") as serve_log, (logs / "worker.log").open("wb") as worker_log:
+        backend = [sys.executable, "-m", "backend"]
+        common: dict[str, Any] = {"cwd": ROOT, "env": settings, "stderr": subprocess.STDOUT}
+        processes = [
+            subprocess.Popen(
+                [*backend, "serve", "--host", "127.0.0.1", "--port", port], stdout=serve_log, **common
+            ),
+            subprocess.Popen([*backend, "worker"], stdout=worker_log, **common),
+        ]
+        try:
+            _await_health(url, processes, logs)
+            yield url
+        finally:
+            for process in processes:
+                process.send_signal(signal.SIGTERM)
+            for process in processes:
+                process.wait(timeout=60)
+
+
+def _await_health(url: str, processes: list[subprocess.Popen[bytes]], logs: Path) -> None:
+    deadline = time.monotonic() + BOOT_SECONDS
+    with Client(url) as client:
+        while True:
+            if any(process.poll() is not None for process in processes):
+                raise SystemExit(f"The platform did not start; see the logs in {logs}.")
+            try:
+                client.challenges()
+                return
+            except NoConnection as error:
+                if time.monotonic() > deadline:
+                    raise SystemExit(
+                        f"The platform does not answer at {url}: {error}; see {logs}."
+                    ) from error
+                time.sleep(0.5)
+
+
+def _enter(url: str, challenge: Challenge, method: str) -> Iterator[tuple[Client, Submission]]:
+    """Sign a team up and hand its image in for every task."""
+    name = method.replace("_", "-")
+    password = secrets.token_urlsafe(16)
+    with Client(url) as visitor:
+        visitor.sign_up(name, f"{name}@example.org", password)
+        token = visitor.make_token(name, password, "demo").token
+    client = Client(url, token)
+    client.create_team(challenge.id, name)
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / f"{name}.tar"
+        _save(f"moodarena/{name}", archive)
+        for task in challenge.tasks:
+            upload = client.upload(challenge.id, archive)
+            submitted = client.submit(challenge.id, upload.id, "counted", task, f"{name} ({task})")
+            console.print(f"  {name} → {task}: submission {submitted.id}")
+            yield client, submitted
+
+
+def _save(image: str, archive: Path) -> None:
+    with archive.open("wb") as stream:
+        for chunk in docker.from_env().images.get(image).save(named=False):
+            stream.write(chunk)
+
+
+def _wait(submissions: list[tuple[Client, Submission]]) -> None:
+    _say(f"The worker runs {len(submissions)} submissions in containers: toy cases first, then hidden ones")
+    for client, submitted in submissions:
+        for seen in client.watch(submitted.id):
+            last = seen
+            if not seen.is_final:
+                console.print(f"  {seen.title}: {seen.state}", style="dim")
+        console.print(f"  {last.title}: [bold]{last.state}[/bold]")
+        if last.state != "ranked":
+            raise SystemExit(f"{last.title} ended as {last.state}: {last.failure and last.failure.message}")
+        client.close()
+
+
+def _boards(url: str, challenge: Challenge) -> dict[str, list[dict[str, Any]]]:
+    result = {}
+    with Client(url) as client:
+        for slug, task in challenge.tasks.items():
+            board = client.leaderboard(challenge.id, slug)
+            table = Table(title=f"{task.title} task: average precision", title_justify="left")
+            for heading in ("Place", "Team", *(challenge.datasets[name].title for name in board.datasets)):
+                table.add_column(heading, justify="left" if heading == "Team" else "right")
+            for row in board.rows:
+                figures = [row.ap.get(name) for name in board.datasets]
+                table.add_row(
+                    str(row.place), row.team, *("–" if ap is None else f"{ap:.3f}" for ap in figures)
+                )
+            console.print(table)
+            result[slug] = [{"team": row.team, "place": row.place, "ap": row.ap} for row in board.rows]
+    return result
+
+
+def _write(result: dict[str, list[dict[str, Any]]]) -> None:
+    temporary = DEMO / "result.json.new"
+    temporary.write_text(json.dumps(result, indent=2) + "\n")
+    temporary.replace(DEMO / "result.json")
+    console.print(f"Written to {DEMO / 'result.json'}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""The Celery application of one slot: `celery -A worker.app worker`, started by `python -m worker`."""
+
+import logging
+import os
+import signal
+import threading
+import time
+
+from celery.signals import worker_ready, worker_shutdown
+
+from backend.config import Settings
+from backend.platform import Platform
+from backend.queue import LOOK_FOR_WORK
+from submissions.engine import Engine
+from worker import tasks
+from worker.slots import Slot, node_name, parse_slots
+from worker.sweep import Janitor
+
+log = logging.getLogger(__name__)
+
+settings = Settings()
+platform = Platform.open(settings)
+app = platform.celery
+app.task(name=LOOK_FOR_WORK)(tasks.look_for_work)
+
+_open: list[Slot | Janitor] = []
+
+
+def _start(**_: object) -> None:
+    index = int(os.environ["MOODARENA_SLOT"])
+    engine = Engine(namespace=node_name(settings))
+    slot = Slot(platform, engine, parse_slots(settings.slots)[index])
+    if index == 0:
+        janitor = Janitor(platform, engine)
+        janitor.start()
+        _open.append(janitor)
+    tasks.on_wake(slot.wake)
+    slot.start()
+    _open.append(slot)
+    threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
+
+
+def _stop(**_: object) -> None:
+    for part in _open:
+        part.stop()
+    platform.close()
+
+
+def _follow(parent: int) -> None:
+    """End with the supervisor, also when it was killed: whoever starts a new one finds the slot free."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    log.error("the supervisor is gone; stopping")
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+worker_ready.connect(_start)
+worker_shutdown.connect(_stop)

@@ -1,0 +1,176 @@
+"""The story of one run: from a lease to a result in the database."""
+
+import logging
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy.orm import Session, joinedload
+
+from backend.models.run import Run
+from backend.models.score import CaseResult
+from backend.models.submission import Submission
+from backend.platform import Platform
+from challenges.spec import Challenge
+from submissions.archive import ArchiveLimits, ArchiveRejected
+from submissions.contract import Code, Failure, Outcome, failure, failure_of_case, general_message, scripts_of
+from submissions.engine import Engine
+from submissions.image import inspect_archive
+from worker import figures, images, leases, shards, stages
+from worker.blobs import Blobs
+from worker.errors import Rejected, Stopped
+from worker.heartbeat import Heartbeat
+from worker.leases import Lease, LeaseLost
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a slot works with."""
+
+    platform: Platform
+    engine: Engine
+    blobs: Blobs
+    node: str
+    slot: str
+    gpu: str | None
+    rng: np.random.Generator
+    stopping: Callable[[], bool]
+
+
+def run(bench: Bench, lease: Lease) -> None:
+    """Carry out one claimed run. Every end is written down, or left to the next attempt."""
+    try:
+        with bench.platform.database.read() as session:
+            task = session.get_one(Run, lease.run_id, options=[joinedload(Run.submission)])
+            challenge = task.submission.challenge.spec
+        with Heartbeat(bench.platform.database, lease, bench.platform.settings) as heart:
+            _STORIES[task.stage](bench, lease, task, challenge, heart)
+    except LeaseLost as lost:
+        log.warning("%s: %s was given to somebody else; nothing is written", bench.slot, lost)
+    except Stopped as stopped:
+        _stopped(bench, lease, stopped)
+    except Rejected as rejected:
+        cause = rejected.failure
+        _guarded(bench, lease, lambda session: _reject(session, lease, cause))
+    except Exception as error:
+        log.exception("%s: run %s failed by our fault", bench.slot, lease.run_id)
+        cause = failure(Code.PLATFORM, detail="".join(traceback.format_exception(error)))
+        attempts = bench.platform.settings.max_attempts
+        _guarded(bench, lease, lambda session: leases.give_back(session, lease, cause, attempts))
+    bench.platform.announce()
+
+
+def _verify(bench: Bench, lease: Lease, task: Run, challenge: Challenge, heart: Heartbeat) -> None:
+    submission = task.submission
+    scripts = scripts_of(challenge.entry, challenge.tasks, challenge.datasets)
+    archive = bench.blobs.ensure(submission.archive_sha256)
+    try:
+        facts = inspect_archive(archive, ArchiveLimits.of(challenge.limits), look_for=list(scripts.values()))
+    except ArchiveRejected as rejected:
+        raise Rejected(rejected.failure) from rejected
+    _require_scripts(challenge, submission, facts.found)
+    images.ensure(bench.engine, bench.blobs, submission, facts.id, bench.platform.storage.scratch("work"))
+    with bench.platform.database.write() as session:
+        submission, run = leases.hold(session, lease)
+        submission.image_id, submission.image_volumes = facts.id, list(facts.volumes)
+        submission.scripts, submission.warnings = sorted(facts.found), list(facts.warnings)
+        _done(session, submission, run, bench)
+
+
+def _require_scripts(challenge: Challenge, submission: Submission, found: frozenset[str]) -> None:
+    tasks = [submission.task] if submission.task else list(challenge.tasks)
+    wanted = list(scripts_of(challenge.entry, tasks, challenge.datasets).values())
+    lacking = [script for script in wanted if script not in found]
+    needs_all = submission.kind == "counted" and challenge.counted.all_datasets
+    if lacking and (needs_all or len(lacking) == len(wanted)):
+        raise Rejected(failure(Code.SCRIPT_MISSING, scripts=" and no ".join(lacking)))
+
+
+def _shard(bench: Bench, lease: Lease, task: Run, challenge: Challenge, heart: Heartbeat) -> None:
+    shard = shards.Shard(bench, lease, task, challenge)
+    ended, results = shard.evaluate(heart)
+    verdict = _verdict(task, challenge, ended.failure, results)
+    with bench.platform.database.write() as session:
+        submission, run = leases.hold(session, lease)
+        session.add_all(results)
+        run.wall_seconds, run.peak_memory = ended.wall_seconds, ended.peak_memory
+        run.log = ended.log if task.stage == "toy" else None
+        if verdict is None:
+            _done(session, submission, run, bench)
+        else:
+            run.failure_detail = f"{verdict.detail}\n\n{ended.log}"
+            _fail(session, submission, run, verdict)
+
+
+def _verdict(
+    task: Run, challenge: Challenge, ended: Failure | None, results: list[CaseResult]
+) -> Failure | None:
+    """Whether the shard's end, or what it left, fails the submission; toys fail for every blemish."""
+    if task.stage == "toy":
+        return ended or _blemish(task, results)
+    if ended is not None and challenge.counted.on_incomplete == "fail":
+        return Failure(ended.code, general_message(ended.code), ended.detail or ended.message, ended.ours)
+    if challenge.tasks[task.task].missing == "reject" and (blemish := _blemish(task, results)):
+        return Failure(blemish.code, general_message(blemish.code), blemish.message)
+    return None
+
+
+def _blemish(task: Run, results: list[CaseResult]) -> Failure | None:
+    names = {item["id"]: item["name"] for item in task.cases}
+    bad = [result for result in results if result.outcome != Outcome.SCORED]
+    if not bad:
+        return None
+    alike = sum(result.outcome == bad[0].outcome for result in bad) - 1
+    return failure_of_case(Outcome(bad[0].outcome), names[bad[0].case_id], bad[0].detail, others=alike)
+
+
+def _score(bench: Bench, lease: Lease, task: Run, challenge: Challenge, heart: Heartbeat) -> None:
+    with bench.platform.database.write() as session:
+        submission, run = leases.hold(session, lease)
+        session.add_all(figures.score(session, submission, run))
+        _done(session, submission, run, bench)
+
+
+_STORIES = {"verify": _verify, "toy": _shard, "test": _shard, "score": _score}
+
+
+def _done(session: Session, submission: Submission, run: Run, bench: Bench) -> None:
+    leases.close(run, "done")
+    session.flush()
+    stages.advance(session, submission, bench.rng)
+
+
+def _reject(session: Session, lease: Lease, cause: Failure) -> None:
+    submission, run = leases.hold(session, lease)
+    _fail(session, submission, run, cause)
+
+
+def _fail(session: Session, submission: Submission, run: Run, cause: Failure) -> None:
+    run.failure_code, run.failure_message = cause.code.value, cause.message
+    run.failure_detail = run.failure_detail or cause.detail
+    leases.close(run, "failed")
+    if not submission.is_final:
+        submission.fail(session, cause)
+        leases.cancel_rest(session, submission)
+
+
+def _stopped(bench: Bench, lease: Lease, stopped: Stopped) -> None:
+    log.info("%s: run %s: %s", bench.slot, lease.run_id, stopped.reason)
+    if stopped.reason == "cancelled":
+        _guarded(bench, lease, lambda session: leases.close(leases.hold(session, lease)[1], "cancelled"))
+
+
+def _guarded(bench: Bench, lease: Lease, write: Callable[[Session], None]) -> None:
+    """Write an unhappy end. If even that is impossible, the lease runs out and the sweep takes over."""
+    try:
+        with bench.platform.database.write() as session:
+            write(session)
+    except LeaseLost as lost:
+        log.warning("%s: %s was given to somebody else; nothing is written", bench.slot, lost)
+    except Exception:
+        log.exception(
+            "%s: run %s: its end could not be written; its lease will run out", bench.slot, lease.run_id
+        )

@@ -1,0 +1,159 @@
+"""A slot: one place where one run at a time is carried out, on one GPU or on a share of the CPU."""
+
+import fcntl
+import hashlib
+import logging
+import os
+import re
+import socket
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend.config import Settings
+from backend.platform import Platform
+from backend.queue import LANES
+from submissions.engine import Engine
+from worker import evaluation, leases
+from worker.blobs import Blobs
+
+log = logging.getLogger(__name__)
+
+
+class SlotTaken(Exception):
+    """Another process already works in this slot."""
+
+
+@dataclass(frozen=True)
+class SlotSpec:
+    """`lane` is toy or test; `device` is cpu or the UUID of a GPU; `number` tells equal slots apart."""
+
+    lane: str
+    device: str
+    number: int
+
+    @property
+    def gpu(self) -> str | None:
+        return None if self.device == "cpu" else self.device
+
+    @property
+    def name(self) -> str:
+        return f"{self.lane}-{self.device}-{self.number}"
+
+
+def parse_slots(text: str) -> list[SlotSpec]:
+    """Read `MOODARENA_SLOTS`, such as `toy:cpu,test:cpu` or `toy:GPU-1a2b…,test:GPU-3c4d…`.
+
+    Raises:
+        ValueError: the text names an unknown lane, or one GPU twice.
+    """
+    slots: list[SlotSpec] = []
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        lane, _, device = item.partition(":")
+        if lane not in LANES:
+            raise ValueError(
+                f"MOODARENA_SLOTS: unknown lane {lane!r} in {item!r}; use one of {', '.join(LANES)}"
+            )
+        device = device or "cpu"
+        if device != "cpu" and any(slot.device == device for slot in slots):
+            raise ValueError(f"MOODARENA_SLOTS: {device} serves two slots; a GPU is one slot")
+        slots.append(
+            SlotSpec(lane, device, sum(slot.lane == lane and slot.device == device for slot in slots))
+        )
+    return slots
+
+
+def node_name(settings: Settings) -> str:
+    """Who this node is, the same after a restart: host and storage root. Fit for the name of an image."""
+    root = hashlib.sha256(str(settings.data.absolute()).encode()).hexdigest()[:8]
+    host = re.sub("[^a-z0-9]+", "-", socket.gethostname().lower()).strip("-")
+    return f"{host}-{root}"
+
+
+class Slot:
+    """Works off one lane until stopped. `wake` is what a message does; without one it polls."""
+
+    def __init__(self, platform: Platform, engine: Engine, spec: SlotSpec) -> None:
+        self.platform, self.engine, self.spec = platform, engine, spec
+        self.name = f"{node_name(platform.settings)}/{spec.name}"
+        self._lock = _locked(platform.settings.data / "locks" / _lock_name(spec))
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name=self.name)
+        self._bench = evaluation.Bench(
+            platform=platform,
+            engine=engine,
+            blobs=Blobs(platform.settings, platform.storage),
+            node=node_name(platform.settings),
+            slot=self.name,
+            gpu=spec.gpu,
+            rng=np.random.default_rng(),
+            stopping=self._stopping.is_set,
+        )
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Stop after the current step. A container that runs is left to the next worker, which adopts it."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join()
+        self._lock.close()
+
+    def _loop(self) -> None:
+        settings = self.platform.settings
+        self._resume()
+        while not self._stopping.is_set():
+            try:
+                self.look_for_work()
+            except SQLAlchemyError as error:
+                log.error("%s: the database does not answer: %s", self.name, error)
+            self._wake.wait(settings.poll_seconds)
+            self._wake.clear()
+
+    def _resume(self) -> None:
+        with self.platform.database.write() as session:
+            mine = leases.reclaim(session, self.name, self.platform.settings.lease_seconds)
+        for lease in mine:
+            log.info("%s: takes up run %s again", self.name, lease.run_id)
+            evaluation.run(self._bench, lease)
+
+    def look_for_work(self) -> None:
+        """Carry out runs of this lane until none waits."""
+        settings = self.platform.settings
+        while not self._stopping.is_set():
+            with self.platform.database.write() as session:
+                leases.sign_in(session, self.name, self.spec.lane, self.spec.device)
+                leases.requeue_expired(session, settings)
+                lease = leases.claim(session, self.spec.lane, self.name, settings.lease_seconds)
+            self.platform.announce()
+            if lease is None:
+                return
+            evaluation.run(self._bench, lease)
+
+
+def _lock_name(spec: SlotSpec) -> str:
+    # A GPU is locked by its UUID, whatever the slot, so that two settings cannot share it by mistake.
+    return f"{spec.gpu or spec.name}.lock"
+
+
+def _locked(path: Path) -> IO[str]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = path.open("a+")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        handle.close()
+        raise SlotTaken(f"{path} is locked: another worker serves this slot; stop it first") from error
+    handle.truncate(0)
+    handle.write(str(os.getpid()))
+    handle.flush()
+    return handle
