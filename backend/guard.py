@@ -17,7 +17,8 @@ from backend.intake.streams import BINARY
 log = logging.getLogger(__name__)
 
 BODY_LIMIT = 1 << 20
-STREAMS = ("/api/v1/uploads/", "/api/v1/blobs/")  # these bound the plain bytes that they take by themselves
+# These bound the plain bytes that they take by themselves.
+UPLOADS, BLOBS = "/api/v1/uploads/", "/api/v1/blobs/"
 STATIC = "/static/"
 
 HEADERS = {
@@ -87,7 +88,8 @@ def _log_fault(scope: Scope, error: Exception) -> ServerFault:
 
 
 def _bounded(scope: Scope, receive: Receive) -> Receive:
-    if scope["path"].startswith(STREAMS) and Headers(scope=scope).get("content-type") == BINARY:
+    is_upload = scope["path"].startswith(UPLOADS) and Headers(scope=scope).get("content-type") == BINARY
+    if is_upload or scope["path"].startswith(BLOBS):
         return receive
     received = 0
 

@@ -25,6 +25,7 @@ from backend.intake import blob_routes as blobs
 from backend.intake import routes as intake
 from backend.intake import uploads
 from backend.platform import Platform
+from backend.results import routes as results
 
 API = "/api/v1"
 STATIC = Path(__file__).parent / "web" / "static"
@@ -54,7 +55,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
 
 def _api() -> APIRouter:
     api = APIRouter(prefix=API)
-    for room in (accounts, teams, challenges, intake, blobs):
+    for room in (accounts, teams, challenges, intake, blobs, results):
         api.include_router(room.router)
     api.add_api_route("/health", health, methods=["GET"], tags=["health"])
     return api

@@ -30,8 +30,7 @@ def public_files(
     storage: Storage, challenge: Challenge, versions: Sequence[DatasetVersion]
 ) -> list[PublicFile]:
     """Everything that participants may have, in order of path."""
-    levels = levels_of(challenge.spec)
-    files = [file for version in versions for file in _of_dataset(version.manifest, levels)]
+    files = [file for version in versions for file in _of_dataset(version.manifest, challenge.spec)]
     return sorted([*files, *read_kit(storage, challenge.id)], key=lambda file: file.path)
 
 
@@ -48,21 +47,27 @@ def find(files: Sequence[PublicFile], path: str) -> PublicFile:
 
 
 def sample_label(case: Case) -> bytes:
-    """What the label file of a toy case says: 0 or 1, as in the original challenge."""
-    return f"{case.label}".encode()
+    """What the label file of a toy case says: 0 or 1 on one line, as in the original challenge."""
+    return f"{case.label}\n".encode()
 
 
-def _of_dataset(manifest: Manifest, levels: dict[str, str]) -> Iterator[PublicFile]:
+def _of_dataset(manifest: Manifest, challenge: spec.Challenge) -> Iterator[PublicFile]:
     for case in manifest.cases_of("training"):
         yield _listed(manifest, "training", case.image)
     for case in manifest.cases_of("toy"):
         yield _listed(manifest, "toy", case.image)
-        if case.mask is not None:
-            yield _listed(manifest, "toy_label", case.mask)
-        if "case" in levels:
-            label, path = sample_label(case), f"toy_label/{levels['case']}/{case.name}.txt"
-            file = File(path=path, sha256=hashlib.sha256(label).hexdigest(), size=len(label))
-            yield _listed(manifest, "toy_label", file)
+        for name in case.tasks:
+            yield _listed(manifest, "toy_label", _label(case, name, challenge))
+
+
+def _label(case: Case, task: str, challenge: spec.Challenge) -> File:
+    if challenge.tasks[task].level == "voxel":
+        if case.mask is None:
+            raise ValueError(f"toy case {case.id} has no mask for {task}")
+        return case.mask.model_copy(update={"path": f"toy_label/{task}/{case.name}"})
+    text, name = sample_label(case), challenge.entry.case_prediction.format(case=case.name)
+    sha256 = hashlib.sha256(text).hexdigest()
+    return File(path=f"toy_label/{task}/{name}", sha256=sha256, size=len(text))
 
 
 def _listed(manifest: Manifest, part: str, file: File) -> PublicFile:
@@ -97,8 +102,3 @@ def _kit_file(storage: Storage, folder: Path, path: Path) -> PublicFile:
 
 def _kit_index(storage: Storage, challenge_id: str) -> Path:
     return storage.scratch("kits") / f"{challenge_id}.json"
-
-
-def levels_of(challenge: spec.Challenge) -> dict[str, str]:
-    """Name of the task of each level."""
-    return {task.level: name for name, task in challenge.tasks.items()}

@@ -85,7 +85,7 @@ def register(
     challenge_spec = _parse(spec_text)
     built = {name: _read_manifest(challenge_spec, name, data) for name in challenge_spec.datasets}
     for name, manifest in built.items():
-        _store(storage, challenge_spec, manifest, data / name, progress)
+        _store(storage, manifest, data / name, progress)
     if kit is not None:
         files.store_kit(storage, challenge_spec.id, kit)
     challenge = session.merge(
@@ -123,14 +123,12 @@ def _read_manifest(challenge: spec.Challenge, dataset: str, data: Path) -> Manif
     return manifest
 
 
-def _store(
-    storage: Storage, challenge: spec.Challenge, manifest: Manifest, folder: Path, progress: Progress | None
-) -> None:
+def _store(storage: Storage, manifest: Manifest, folder: Path, progress: Progress | None) -> None:
     for done, case in enumerate(manifest.cases, 1):
         for file in filter(None, (case.image, case.mask)):
             if not storage.has(file.sha256):
                 _store_file(storage, folder / file.path, file.sha256)
-        if case.part == "toy" and "case" in files.levels_of(challenge):
+        if case.part == "toy":
             storage.put(iter([files.sample_label(case)]))
         if progress:
             progress(manifest.dataset, done, len(manifest.cases))

@@ -11,6 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from backend.accounts.dependencies import CurrentUser, PlatformOf
 from backend.intake import schemas, service, streams, uploads
 from backend.platform import Platform
+from backend.results.schemas import SubmissionView
+from backend.results.service import submission_view
 
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["intake"])
@@ -36,7 +38,7 @@ def show_upload(upload_id: str, user: CurrentUser, platform: PlatformOf) -> sche
     with platform.database.read() as session:
         upload = uploads.get(session, user, upload_id)
     if upload.state == "open" and upload.offset == upload.size:  # the server died before it could check
-        with uploads.opened(platform, user, upload_id) as (upload, _):
+        with uploads.opened(platform, user, upload_id, wait=uploads.CHECK_SECONDS) as (upload, _):
             uploads.finish(platform, upload)
     return schemas.UploadView.of(upload)
 
@@ -50,6 +52,7 @@ async def send_bytes(
     upload_offset: Annotated[int, Header(ge=0, description="Where these bytes belong.")],
 ) -> schemas.UploadView:
     """Bytes of an archive, as `application/octet-stream`; the last ones have the digest checked."""
+    streams.check_binary(request)
     with ExitStack() as stack:
         opened = uploads.opened(platform, user, upload_id)
         upload, descriptor = await run_in_threadpool(stack.enter_context, opened)
@@ -74,7 +77,7 @@ def submit(
     platform: PlatformOf,
     background: BackgroundTasks,
     response: Response,
-) -> schemas.SubmissionState:
+) -> SubmissionView:
     """Hand in an image that was uploaded completely."""
     with platform.database.write() as session:
         submission = service.submit(
@@ -87,17 +90,17 @@ def submit(
             order.task,
             order.title,
         )
+        view = submission_view(session, submission, user)
     background.add_task(announce, platform)
-    response.headers["Location"] = f"/api/v1/submissions/{submission.id}"
-    return schemas.SubmissionState(id=submission.id, state=submission.state)
+    response.headers["Location"] = f"/api/v1/submissions/{view.id}"
+    return view
 
 
 @router.post("/submissions/{submission_id}/cancel")
-def cancel(submission_id: str, user: CurrentUser, platform: PlatformOf) -> schemas.SubmissionState:
+def cancel(submission_id: str, user: CurrentUser, platform: PlatformOf) -> SubmissionView:
     """Stop a submission; it costs nothing."""
     with platform.database.write() as session:
-        submission = service.cancel(session, user, submission_id)
-    return schemas.SubmissionState(id=submission.id, state=submission.state)
+        return submission_view(session, service.cancel(session, user, submission_id), user)
 
 
 def announce(platform: Platform) -> None:

@@ -53,10 +53,5 @@ class NewSubmission(BaseModel):
     title: str = Field(default="", max_length=200)
 
 
-class SubmissionState(BaseModel):
-    id: str
-    state: str
-
-
 class BlobView(BaseModel):
     sha256: str

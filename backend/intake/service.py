@@ -6,7 +6,6 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from backend.accounts import teams
 from backend.challenges import service as challenges
 from backend.db import now
 from backend.errors import BadInput, Conflict, Forbidden, NotFound, QuotaExceeded, TooMany
@@ -206,16 +205,3 @@ def _locked_submission(session: Session, user: User, submission_id: str) -> Subm
     if submission is None:
         raise NotFound("no_such_submission", "There is no such submission.")
     return submission
-
-
-def may_see(session: Session, user: User, submission: Submission) -> bool:
-    """Whether a person may know of a submission: its team and organizers."""
-    mine = select(Membership.id).where(
-        Membership.user_id == user.id, Membership.team_id == submission.team_id
-    )
-    return user.is_organizer or session.scalar(mine) is not None
-
-
-def has_team(session: Session, user: User, challenge_id: str) -> bool:
-    """Whether the user belongs to a team of the challenge."""
-    return teams.team_of(session, challenge_id, user) is not None

@@ -19,11 +19,8 @@ async def receive(request: Request, limit: int, sink: Callable[[bytes], object])
     A client that goes away ends the body: what came until then counts.
 
     Raises:
-        BadInput: the body is not declared as plain bytes.
         TooLarge: there are more than `limit` bytes; what came before was handed on.
     """
-    if request.headers.get("content-type", "") != BINARY:
-        raise BadInput("content_type", f"Send the bytes with `Content-Type: {BINARY}`.")
     if int(request.headers.get("content-length", 0)) > limit:
         raise _too_large(limit)
     received, buffer = 0, bytearray()
@@ -50,6 +47,16 @@ def writer_at(descriptor: int, offset: int) -> Callable[[bytes], None]:
             offset, view = offset + written, view[written:]
 
     return write
+
+
+def check_binary(request: Request) -> None:
+    """Refuse bodies that are not declared as plain bytes, such as forms.
+
+    Raises:
+        BadInput: with the header to send.
+    """
+    if request.headers.get("content-type", "") != BINARY:
+        raise BadInput("content_type", f"Send the bytes with `Content-Type: {BINARY}`.")
 
 
 async def _until_gone(request: Request) -> AsyncIterator[bytes]:

@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,8 @@ from backend.platform import Platform
 from backend.storage import CHUNK, Storage
 
 MAXIMUM_PATCH = 16 << 20
+CHECK_SECONDS = 10.0
+LOCK_PAUSE = 0.1
 HOUR = 3600.0
 SPARE_BYTES = 1 << 30
 PENDING = ("open", "complete")
@@ -118,18 +121,20 @@ def path_of(storage: Storage, upload_id: str) -> Path:
 
 
 @contextmanager
-def opened(platform: Platform, user: User, upload_id: str) -> Iterator[tuple[Upload, int]]:
+def opened(platform: Platform, user: User, upload_id: str, wait: float = 0) -> Iterator[tuple[Upload, int]]:
     """The upload as the database has it, and a descriptor of its file that nobody else writes to.
 
     Raises:
         NotFound: see `get`.
-        Conflict: another request writes to the upload.
+        Conflict: another request writes to the upload, even after `wait` seconds.
     """
     with platform.database.read() as session:
-        get(session, user, upload_id)
+        upload = get(session, user, upload_id)
     descriptor = os.open(path_of(platform.storage, upload_id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _lock(descriptor)
+        if not _locked(descriptor, wait):
+            message = "Another request is writing to this upload. Wait for it."
+            raise Conflict("upload_busy", message, offset=upload.offset)
         with platform.database.read() as session:  # again: only now nobody else moves the offset
             upload = get(session, user, upload_id)
         yield upload, descriptor
@@ -137,13 +142,17 @@ def opened(platform: Platform, user: User, upload_id: str) -> Iterator[tuple[Upl
         os.close(descriptor)
 
 
-def _lock(descriptor: int) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise Conflict(
-            "upload_busy", "Another request is writing to this upload. Wait for its end."
-        ) from error
+def _locked(descriptor: int, wait: float) -> bool:
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(LOCK_PAUSE)
+        else:
+            return True
 
 
 def check_start(upload: Upload, offset: int) -> None:
