@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from nibabel.nifti1 import Nifti1Header
@@ -41,6 +41,7 @@ _NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,9})?")
 _NOT_FINITE = re.compile(rb"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _COMMA = re.compile(rb"[+-]?\d+,\d+")
 _HEADER_BYTES = {348: 352, 540: 544}
+_ORDERS: dict[str, Literal["little", "big"]] = {"<": "little", ">": "big"}
 _OFFSET_BYTES = 1 << 20
 _DTYPES = "iuf"
 _ITEM_BYTES = 8
@@ -67,6 +68,20 @@ class Reading:
     outcome: Outcome
     value: float | Voxels | None = None
     detail: str = ""
+
+    @property
+    def number(self) -> float:
+        """The score of a case that was scored; ValueError for anything else."""
+        if not isinstance(self.value, float):
+            raise ValueError(f"this prediction is {self.outcome} and holds no score of a case")
+        return self.value
+
+    @property
+    def voxels(self) -> Voxels:
+        """The scores of the voxels of a case that was scored; ValueError for anything else."""
+        if not isinstance(self.value, np.ndarray):
+            raise ValueError(f"this prediction is {self.outcome} and holds no scores of voxels")
+        return self.value
 
 
 class _Bad(Exception):
@@ -200,16 +215,17 @@ def _volume(stream: "io.BufferedReader[Any]", shape: tuple[int, ...]) -> Voxels:
 
 def _header(stream: "io.BufferedReader[Any]") -> tuple[Any, int]:
     start = stream.read(4)
-    sizes = {int.from_bytes(start, "little"), int.from_bytes(start, "big")} & set(_HEADER_BYTES)
-    if len(start) < 4 or not sizes:
+    sizes = {order: int.from_bytes(start, name) for order, name in _ORDERS.items()}
+    order = next((order for order, size in sizes.items() if size in _HEADER_BYTES), None)
+    if len(start) < 4 or order is None:
         raise _Bad(Outcome.UNREADABLE, "not a NIfTI file")
-    length = sizes.pop()
+    length = sizes[order]
     block = bytearray(length)
     block[:4] = start
     _read_exactly(stream, memoryview(block)[4:], "its header")
     kind: Any = Nifti1Header if length == 348 else Nifti2Header
     try:
-        header = kind(bytes(block), check=False)
+        header = kind(bytes(block), order, check=False)
     except (HeaderDataError, WrapStructError, ValueError) as error:
         raise _Bad(Outcome.UNREADABLE, "not a NIfTI file") from error
     if header["magic"].item()[:3] not in (b"n+1", b"n+2"):
@@ -220,10 +236,11 @@ def _header(stream: "io.BufferedReader[Any]") -> tuple[Any, int]:
 def _dtype(header: Any) -> np.dtype[Any]:
     try:
         dtype: np.dtype[Any] = np.dtype(header.get_data_dtype())
-    except (HeaderDataError, KeyError) as error:
-        raise _Bad(Outcome.UNREADABLE, "its data type is unknown, write float32") from error
+    except (HeaderDataError, KeyError):
+        dtype = np.dtype("V")
     if dtype.kind not in _DTYPES or dtype.itemsize > _ITEM_BYTES:
-        raise _Bad(Outcome.UNREADABLE, f"its data type is {dtype}, write float32")
+        name = "unknown or no number" if dtype.kind == "V" else str(dtype)
+        raise _Bad(Outcome.UNREADABLE, f"its data type is {name}, write float32")
     return dtype
 
 

@@ -1,4 +1,4 @@
-"""Archives made to harm or to deceive: each is rejected for a reason of its own, quickly, in little memory."""
+"""Archives made to harm or to deceive: each is rejected for a reason of its own, fast, in little memory."""
 
 import gzip
 import json
