@@ -7,7 +7,7 @@ from backend.errors import TooMany
 
 ADDRESS_FACTOR = 5  # many people share a hospital's address
 NAME_FACTOR = 10  # a stranger who fails on purpose must not lock the owner out, who comes from elsewhere
-SIGN_UPS = parse("20 per hour")
+SIGN_UPS = parse("100 per hour")
 
 
 def check_login(limiter: RateLimiter, rate: str, name: str, address: str) -> None:

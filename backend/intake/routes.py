@@ -1,20 +1,17 @@
 """Uploads and submissions over HTTP."""
 
-import logging
 from contextlib import ExitStack
 from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Header, Request, Response
-from kombu.exceptions import OperationalError
 from starlette.concurrency import run_in_threadpool
 
 from backend.accounts.dependencies import CurrentUser, PlatformOf
 from backend.intake import schemas, service, streams, uploads
-from backend.platform import Platform
+from backend.intake.wake import announce
 from backend.results.schemas import SubmissionView
 from backend.results.service import submission_view
 
-log = logging.getLogger(__name__)
 router = APIRouter(tags=["intake"])
 
 
@@ -101,11 +98,3 @@ def cancel(submission_id: str, user: CurrentUser, platform: PlatformOf) -> Submi
     """Stop a submission; it costs nothing."""
     with platform.database.write() as session:
         return submission_view(session, service.cancel(session, user, submission_id), user)
-
-
-def announce(platform: Platform) -> None:
-    """Wake the workers up. A broker that is away costs time only: they look for work by themselves too."""
-    try:
-        platform.announce()
-    except (OperationalError, OSError):
-        log.exception("the broker cannot be reached; workers find the work when they next look")

@@ -81,11 +81,12 @@ def submit(
     session.add(submission)
     session.flush()
     session.add(Transition(submission_id=submission.id, before="", after="verify", cause="submitted"))
-    _await_verification(session, submission)
+    await_verification(session, submission)
     return submission
 
 
-def _await_verification(session: Session, submission: Submission) -> None:
+def await_verification(session: Session, submission: Submission) -> None:
+    """Have a worker look at the archive first."""
     session.add(Run(submission_id=submission.id, stage="verify", lane="toy"))
     session.flush()
     enqueue(session, "toy")

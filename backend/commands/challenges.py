@@ -1,0 +1,112 @@
+"""`python -m backend challenge …` and `python -m backend dataset build`"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backend.challenges import service
+from backend.challenges.schemas import ChallengeView
+from backend.commands import console
+from backend.commands.console import CannotRun, Json
+from backend.config import Settings
+from backend.errors import BadInput
+from backend.platform import Platform
+from challenges import spec
+from datasets.build import BuildError, build
+from datasets.plan import PlanError
+
+challenges = typer.Typer(no_args_is_help=True, help="Challenges.")
+datasets = typer.Typer(no_args_is_help=True, help="Datasets of a challenge.")
+
+File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The challenge's YAML file.")]
+
+
+@challenges.command()
+def add(
+    file: File,
+    data: Annotated[Path, typer.Option(exists=True, file_okay=False, help="What `dataset build` made.")],
+    kit: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="A folder to hand out as starter kit.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Register a challenge with its built datasets, or a newer version of them."""
+    text = file.read_text(encoding="utf-8")
+    with console.opened() as platform:
+        with console.counting("storing") as progress, platform.database.write() as session:
+            name = service.register(session, platform.storage, text, data, kit, progress).id
+        view = _view(platform, name)
+    versions = ", ".join(f"{dataset} {version}" for dataset, version in view.versions.items())
+    console.show(view.model_dump(), as_json, f"{name} is registered with {versions}.")
+
+
+@challenges.command("list")
+def list_challenges(as_json: Json = False) -> None:
+    """All challenges."""
+    with console.opened() as platform:
+        with platform.database.read() as session:
+            names = [challenge.id for challenge in service.everything(session)]
+        rows = [_view(platform, name).model_dump() for name in names]
+    console.show_rows(rows, as_json, ("id", "title", "versions"))
+
+
+@challenges.command()
+def show(name: str, as_json: Json = False) -> None:
+    """One challenge: its YAML, and how many cases each dataset has."""
+    with console.opened() as platform, platform.database.read() as session:
+        challenge = service.get(session, name)
+        versions = service.current_versions(session, name)
+        counts = {
+            version.name: {
+                "version": version.version,
+                **{part: len(version.manifest.cases_of(part)) for part in ("training", "toy", "test")},
+            }
+            for version in versions
+        }
+        text = challenge.spec_text
+    lines = [f"# {dataset}: {described}" for dataset, described in counts.items()]
+    console.show({"id": name, "datasets": counts, "spec": text}, as_json, text, *lines)
+
+
+def _view(platform: Platform, name: str) -> ChallengeView:
+    with platform.database.read() as session:
+        versions = list(service.current_versions(session, name))
+        return ChallengeView.of_current(service.get(session, name), versions)
+
+
+@datasets.command("build")
+def build_dataset(
+    file: File,
+    out: Annotated[Path, typer.Option(file_okay=False, help="Folder for the datasets; kept secret.")],
+    secret_file: Annotated[
+        Path | None, typer.Option(help="The secret seed; drawn and kept in the data folder if not given.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that make cases.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Build training, toy and hidden cases. The same secret gives the same files."""
+    try:
+        challenge = spec.load(file)
+        secret = _secret(secret_file, challenge.id)
+        out.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with console.counting("building") as progress:
+            built = build(challenge, secret, out, progress, workers)
+    except (spec.ChallengeError, PlanError, BuildError, ValueError) as error:
+        raise BadInput("dataset_not_built", str(error)) from error
+    rows = {name: {"version": made.version, "cases": len(made.cases)} for name, made in built.items()}
+    sentences = [f"{name}: {row['cases']} cases, version {row['version']}" for name, row in rows.items()]
+    console.show(rows, as_json, *sentences, f"Next: python -m backend challenge add {file} --data {out}")
+
+
+def _secret(file: Path | None, challenge: str) -> bytes:
+    path = file or Settings().data / "secrets" / challenge
+    if file is None and not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+            stream.write(secrets.token_hex(32))
+    if not path.is_file():
+        raise CannotRun("no_secret", f"There is no secret in {path}. Name another file, or none to draw one.")
+    return path.read_bytes().strip()

@@ -1,0 +1,161 @@
+"""`python -m backend doctor`: is everything here that the platform needs, and if not, what to do."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from kombu.exceptions import OperationalError
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend.config import Settings
+from backend.db import Database, now
+from backend.migrate import current_revision, newest_revision
+from backend.models.run import WorkerSlot
+from backend.queue import celery_app
+from submissions import loops
+from submissions.engine import Engine, EngineError
+
+GIB = 1 << 30
+ROOM = 10 * GIB
+WORKER_SECONDS = 120
+State = Literal["ok", "note", "wrong"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; `remedy` says what to do unless it is ok."""
+
+    about: str
+    state: State
+    found: str
+    remedy: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at everything in turn; nothing is changed."""
+    database = Database(settings.database)
+    checks: tuple[Callable[[], Finding], ...] = (
+        lambda: check_disk(settings.data),
+        lambda: check_database(database),
+        lambda: check_broker(settings),
+        check_engine,
+        check_quota,
+        lambda: check_gpu(settings.slots),
+        lambda: check_workers(database),
+    )
+    try:
+        for check in checks:
+            yield check()
+    finally:
+        database.close()
+
+
+def check_disk(data: Path) -> Finding:
+    """Whether the data folder can be written to and has room."""
+    if not data.is_dir():
+        return Finding("disk", "wrong", f"{data} is not there", "run `python -m backend init`")
+    if not os.access(data, os.W_OK):
+        return Finding("disk", "wrong", f"{data} cannot be written to", f"make {os.getuid()} its owner")
+    free = shutil.disk_usage(data).free
+    found = f"{free / GIB:.1f} GiB free in {data}"
+    if free < ROOM:
+        return Finding("disk", "wrong", found, f"free {ROOM / GIB:.0f} GiB, or move MOODARENA_DATA")
+    return Finding("disk", "ok", found)
+
+
+def check_database(database: Database) -> Finding:
+    """Whether the database answers and has this version's tables."""
+    name = database.engine.dialect.name
+    try:
+        current = current_revision(database)
+    except SQLAlchemyError as error:
+        reason = str(error).splitlines()[0]
+        return Finding(
+            "database", "wrong", f"{name}: {reason}", "start it, or correct MOODARENA_DATABASE_URL"
+        )
+    if current != newest_revision():
+        found = f"{name} at revision {current or 'none'}, not {newest_revision()}"
+        return Finding("database", "wrong", found, "run `python -m backend init`")
+    return Finding("database", "ok", f"{name} at revision {current}")
+
+
+def check_broker(settings: Settings) -> Finding:
+    """Whether wake-up calls can be sent."""
+    kind = settings.broker.partition(":")[0]
+    try:
+        with celery_app(settings) as app, app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=3)
+    except (OperationalError, OSError) as error:
+        remedy = "start it, or set MOODARENA_BROKER_URL; until then workers only look by themselves"
+        return Finding("broker", "wrong", f"{kind}: {error}", remedy)
+    return Finding("broker", "ok", kind)
+
+
+def check_engine() -> Finding:
+    """Whether a container engine answers."""
+    remedy = "run `eval $(sh setup/engine.sh)`, or set DOCKER_HOST; only workers need an engine"
+    try:
+        engine = Engine()
+        facts = engine.facts()
+    except EngineError as error:
+        return Finding("engine", "wrong", str(error), remedy)
+    name = "Podman" if facts.podman else "Docker"
+    rootless = ", rootless" if facts.rootless else ""
+    return Finding("engine", "ok", f"{name} {facts.version}{rootless}, {facts.cpus} CPUs")
+
+
+def check_quota() -> Finding:
+    """Whether the output quota of containers is exact."""
+    if reason := loops.missing():
+        return Finding(
+            "output quota", "note", f"held by memory, since {reason}", "run the worker as root on Linux"
+        )
+    return Finding("output quota", "ok", "exact, by loop devices")
+
+
+def check_gpu(slots: str) -> Finding:
+    """Whether the GPUs that slots name are here."""
+    wanted = {slot.partition(":")[2].strip() for slot in slots.split(",")} - {"cpu", ""}
+    present = gpus()
+    if missing := sorted(wanted - present.keys()):
+        found = f"MOODARENA_SLOTS names {', '.join(missing)}, which nvidia-smi does not list"
+        return Finding(
+            "GPU", "wrong", found, "correct MOODARENA_SLOTS, or install driver and container toolkit"
+        )
+    if not present:
+        return Finding("GPU", "ok", "none, and no slot needs one")
+    idle = sorted(present.keys() - wanted)
+    if idle:
+        return Finding("GPU", "note", f"no slot uses {', '.join(idle)}", "name them in MOODARENA_SLOTS")
+    return Finding("GPU", "ok", ", ".join(f"{name} ({uuid})" for uuid, name in present.items()))
+
+
+def gpus() -> dict[str, str]:
+    """Name of every NVIDIA GPU of this machine, by UUID."""
+    if shutil.which("nvidia-smi") is None:
+        return {}
+    query = ["nvidia-smi", "--query-gpu=uuid,name", "--format=csv,noheader"]
+    listed = subprocess.run(query, capture_output=True, text=True, timeout=30, check=False)
+    lines = listed.stdout.splitlines() if listed.returncode == 0 else []
+    return {uuid.strip(): name.strip() for uuid, _, name in (line.partition(",") for line in lines)}
+
+
+def check_workers(database: Database) -> Finding:
+    """Whether workers were heard of lately."""
+    try:
+        with database.read() as session:
+            recent = select(WorkerSlot.name).where(WorkerSlot.seen_at > now() - WORKER_SECONDS)
+            names = session.scalars(recent.order_by(WorkerSlot.name)).all()
+    except SQLAlchemyError:
+        return Finding("workers", "wrong", "the database cannot be asked", "see database")
+    if not names:
+        return Finding("workers", "note", "none was heard of lately", "start one: `python -m backend worker`")
+    return Finding("workers", "ok", ", ".join(names))

@@ -1,0 +1,87 @@
+"""`python -m backend submissions …`: the operator's view, with the full story of every failure."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from backend.commands import console
+from backend.commands.console import Json
+from backend.intake import operations, service
+from backend.intake.wake import announce
+from backend.results import service as results
+from backend.results.schemas import SubmissionView
+
+app = typer.Typer(no_args_is_help=True, help="Submissions of all teams.")
+
+
+@app.command("list")
+def list_submissions(
+    challenge: Annotated[str | None, typer.Option()] = None,
+    state: Annotated[str | None, typer.Option(help="verify, toy, test, score, ranked, failed …")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
+    after: Annotated[str, typer.Option(help="The last id of the page before.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Submissions, newest first."""
+    with console.opened() as platform, platform.database.read() as session:
+        page = results.list_everything(session, console.operator(), challenge, state, limit, after)
+    if as_json:
+        console.show(page.model_dump(), True)
+        return
+    rows = [
+        item.model_dump()
+        | {
+            "team": item.team.name,
+            "made": console.moment(item.created_at),
+            "failure": item.failure.code if item.failure else "",
+        }
+        for item in page.items
+    ]
+    console.show_rows(rows, False, ("id", "challenge", "team", "kind", "task", "state", "failure", "made"))
+
+
+@app.command()
+def show(submission: str, as_json: Json = False) -> None:
+    """One submission with the operator's full story."""
+    with console.opened() as platform, platform.database.read() as session:
+        found = results.find_submission(session, submission, console.operator())
+        view = results.submission_view(session, found, console.operator())
+    console.show(view.model_dump(), as_json, *_story(view))
+
+
+def _story(view: SubmissionView) -> Iterator[str]:
+    yield f"{view.id}: {view.title} ({view.kind} {view.task or ''}) by {view.team.name}: {view.state}"
+    for step in view.transitions:
+        yield f"  {console.moment(step.at)}  {step.before or '-'} → {step.after}: {step.cause}"
+    if view.operator is None:
+        return
+    if view.operator.failure_message:
+        yield f"Told to the team: {view.operator.failure_message}"
+    if view.operator.failure_detail:
+        yield f"What happened{' (our fault)' if view.operator.failure_ours else ''}:"
+        yield view.operator.failure_detail
+    for run in view.operator.runs:
+        where = f"{run.stage} {run.task} {run.dataset} shard {run.shard}"
+        yield f"run {run.id}: {where}: {run.state}, attempt {run.attempt}, {run.worker or 'no worker yet'}"
+        yield from (text for text in (run.failure_code, run.failure_detail) if text)
+    for score in view.scores:
+        yield f"{score.task} {score.dataset}: average precision {score.average_precision}"
+
+
+@app.command()
+def cancel(submission: str, as_json: Json = False) -> None:
+    """Stop a submission; it costs its team nothing."""
+    with console.opened() as platform, platform.database.write() as session:
+        state = service.cancel(session, console.operator(), submission).state
+    console.show({"id": submission, "state": state}, as_json, f"{submission} is {state}.")
+
+
+@app.command()
+def rerun(submission: str, as_json: Json = False) -> None:
+    """Run a submission that is over again from the beginning; its old results are removed."""
+    with console.opened() as platform:
+        with platform.database.write() as session:
+            state = operations.rerun(session, platform.storage, submission).state
+        announce(platform)
+    console.show({"id": submission, "state": state}, as_json, f"{submission} waits for a worker again.")
