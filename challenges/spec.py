@@ -6,6 +6,7 @@ anywhere else in the code.
 
 from datetime import datetime
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
@@ -55,7 +56,9 @@ class Metric(_Strict):
     @model_validator(mode="after")
     def _batches_have_a_size(self) -> "Metric":
         if (self.over == "batches") != (self.batch_size is not None):
-            raise ValueError("`batch_size` belongs to `over: batches` and to nothing else; add it or remove it")
+            raise ValueError(
+                "`batch_size` belongs to `over: batches` and to nothing else; add it or remove it"
+            )
         return self
 
 
@@ -78,7 +81,9 @@ class Task(_Strict):
         if self.clip != (0.0, 1.0):
             raise ValueError("scores are clipped to [0, 1]; write `clip: [0, 1]`")
         if self.level == "case" and self.metric.over != "all_cases":
-            raise ValueError("a task with one score per case is scored over all cases; write `over: all_cases`")
+            raise ValueError(
+                "a task with one score per case is scored over all cases; write `over: all_cases`"
+            )
         return self
 
 
@@ -112,6 +117,22 @@ class Entry(_Strict):
     output: str
     case_prediction: str = "{case}.txt"
     voxel_prediction: str = "{case}"
+
+    @model_validator(mode="after")
+    def _templates_can_be_filled_in(self) -> "Entry":
+        for name, wanted in (
+            ("script", {"task", "dataset"}),
+            ("case_prediction", {"case"}),
+            ("voxel_prediction", {"case"}),
+        ):
+            if {
+                field for _, field, _, _ in Formatter().parse(getattr(self, name)) if field is not None
+            } != wanted:
+                fields = " and ".join(f"{{{field}}}" for field in sorted(wanted))
+                raise ValueError(
+                    f"entry.{name} must contain {fields}, and nothing else in braces; correct it"
+                )
+        return self
 
     def script_for(self, task: str, dataset: str) -> str:
         """Path inside the image of the script of one task and dataset."""
@@ -209,9 +230,6 @@ class Challenge(_Strict):
                     f"unknown: {sorted(unknown)}, lacking: {sorted(lacking)}"
                 )
             self._every_batch_can_hold_a_positive(name, dataset)
-        for field in ("{task}", "{dataset}"):
-            if field not in self.entry.script:
-                raise ValueError(f"entry.script must contain {field}, since every pair has a script of its own")
         return self
 
     def _every_batch_can_hold_a_positive(self, name: str, dataset: Dataset) -> None:
@@ -219,8 +237,8 @@ class Challenge(_Strict):
             size, cases = task.metric.batch_size, dataset.cases.test[task_name]
             if size and int(cases * dataset.abnormal_share) < -(-cases // size):
                 raise ValueError(
-                    f"datasets.{name}: {cases} cases with {dataset.abnormal_share:.0%} abnormal cannot put one "
-                    f"abnormal case into every batch of {size}; raise `abnormal_share` or `batch_size`"
+                    f"datasets.{name}: {cases} cases with {dataset.abnormal_share:.0%} abnormal cannot put "
+                    f"one abnormal case into every batch of {size}; raise `abnormal_share` or `batch_size`"
                 )
 
 
@@ -240,13 +258,17 @@ def parse(text: str, name: str = "challenge") -> Challenge:
         tree = YAML(typ="rt").load(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ChallengeError(f"{name}, line {line}: not valid YAML: {error.problem}. Check the indentation.") from error
+        raise ChallengeError(
+            f"{name}, line {line}: not valid YAML: {error.problem}. Check the indentation."
+        ) from error
     if not isinstance(tree, dict):
         raise ChallengeError(f"{name}, line 1: a challenge is a mapping; start with `id: my-challenge`.")
     try:
         return Challenge.model_validate(_plain(tree))
     except ValidationError as error:
-        raise ChallengeError("\n".join(_located(tree, name, dict(item)) for item in error.errors())) from error
+        raise ChallengeError(
+            "\n".join(_located(tree, name, dict(item)) for item in error.errors())
+        ) from error
 
 
 def _plain(node: Any) -> Any:
@@ -261,7 +283,7 @@ def _located(tree: Any, name: str, error: dict[str, Any]) -> str:
     line, node = 1, tree
     for step in error["loc"]:
         try:
-            mark = node.lc.value(step) if isinstance(node, list) else node.lc.key(step)
+            mark = node.lc.value(step) if isinstance(step, int) else node.lc.key(step)
             line, node = mark[0] + 1, node[step]
         except (AttributeError, KeyError, IndexError, TypeError):
             break

@@ -12,9 +12,11 @@ import nibabel
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 from numpy.typing import DTypeLike, NDArray
 
 COMPRESSION = 3
+GZIP_MAGIC = b"\x1f\x8b"
 WRITTEN_AT = 1577836800  # 2020-01-01T00:00:00Z; one time for all, and late enough for zip archives
 
 
@@ -31,15 +33,25 @@ class Volume:
 
 
 def read(path: Path) -> Volume:
-    """Read a NIfTI file, compressed or not.
+    """Read a NIfTI file, compressed or not; the content tells, since files in storage have no suffix.
 
     Raises:
         VolumeError: not NIfTI, damaged, or not three-dimensional.
     """
     try:
-        image = nibabel.Nifti1Image.from_filename(path)
+        content = path.read_bytes()
+        plain = gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
+        image = nibabel.Nifti1Image.from_bytes(plain)
         data = np.asarray(image.get_fdata(dtype=np.float32, caching="unchanged"))
-    except (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError) as error:
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        zlib.error,
+        ImageFileError,
+        HeaderDataError,
+        WrapStructError,
+    ) as error:
         raise VolumeError(f"{path.name} cannot be read as NIfTI: {error}") from error
     if data.ndim != 3:
         raise VolumeError(f"{path.name} has {data.ndim} dimensions; a volume has 3")

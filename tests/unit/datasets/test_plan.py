@@ -1,0 +1,127 @@
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from challenges.spec import Challenge, load
+from datasets import plan
+from datasets.seeds import Seeds
+
+SEEDS = Seeds(b"a secret of more than sixteen bytes")
+CHALLENGES = Path(__file__).parents[3] / "challenges"
+
+
+def _changed(challenge: Challenge, **changes: Any) -> Challenge:
+    """The challenge with its brain dataset changed."""
+    brain = challenge.datasets["brain"].model_copy(update=changes)
+    return challenge.model_copy(update={"datasets": challenge.datasets | {"brain": brain}})
+
+
+def _counted(challenge: Challenge, **test: int) -> Challenge:
+    cases = challenge.datasets["brain"].cases.model_copy(update={"test": test})
+    return _changed(challenge, cases=cases)
+
+
+def _test_cases(challenge: Challenge) -> list[plan.Planned]:
+    return [case for case in plan.cases(challenge, "brain", SEEDS) if case.part == "test"]
+
+
+@pytest.mark.parametrize("name", ["demo.yaml", "mood.yaml"])
+@pytest.mark.parametrize("dataset", ["brain", "abdom"])
+def test_each_task_gets_its_count_half_of_it_abnormal(name: str, dataset: str) -> None:
+    challenge = load(CHALLENGES / name)
+    cases = [case for case in plan.cases(challenge, dataset, SEEDS) if case.part == "test"]
+    for task, count in challenge.datasets[dataset].cases.test.items():
+        labels = [case.label for case in cases if task in case.tasks]
+        assert len(labels) == count
+        assert sum(label or 0 for label in labels) == (count + 1) // 2
+
+
+@pytest.mark.parametrize("name", ["demo.yaml", "mood.yaml"])
+def test_pixel_cases_are_sample_cases_and_global_kinds_serve_only_the_sample_task(name: str) -> None:
+    cases = _test_cases(load(CHALLENGES / name))
+    for case in cases:
+        assert "sample" in case.tasks
+        if "pixel" in case.tasks:
+            assert case.category != "global"
+        if case.category == "global":
+            assert case.tasks == ("sample",)
+
+
+@pytest.mark.parametrize("name", ["demo.yaml", "mood.yaml"])
+def test_every_listed_kind_is_used_and_about_equally(name: str) -> None:
+    challenge = load(CHALLENGES / name)
+    used = Counter((case.category, case.kind) for case in _test_cases(challenge) if case.label)
+    for category, kinds in challenge.datasets["brain"].anomalies.items():
+        counts = [used[category, kind] for kind in kinds]
+        assert min(counts) >= 1
+        assert max(counts) - min(counts) <= 1
+
+
+def test_ids_and_names_of_test_cases_are_opaque_different_and_in_no_telling_order(demo: Challenge) -> None:
+    cases = _test_cases(_counted(demo, sample=200, pixel=100))
+    assert len({case.id for case in cases} | {case.name.removesuffix(".nii.gz") for case in cases}) == 400
+    assert all(set(case.name.removesuffix(".nii.gz")) <= set("0123456789abcdef") for case in cases)
+    for order in (cases, sorted(cases, key=lambda case: case.name)):
+        first_half = sum(case.label or 0 for case in order[:100])
+        assert 35 <= first_half <= 65
+
+
+def test_another_secret_another_challenge_or_dataset_shares_no_id(demo: Challenge) -> None:
+    other_secret = Seeds(b"another secret of enough bytes")
+    renamed = demo.model_copy(update={"id": "renamed"})
+    plans = [
+        plan.cases(demo, "brain", SEEDS),
+        plan.cases(demo, "abdom", SEEDS),
+        plan.cases(demo, "brain", other_secret),
+        plan.cases(renamed, "brain", SEEDS),
+    ]
+    ids = [case.id for cases in plans for case in cases]
+    assert len(ids) == len(set(ids)) == 4 * 32
+
+
+def test_toys_are_spheres_and_normals_that_serve_all_tasks(demo: Challenge) -> None:
+    toys = [case for case in plan.cases(demo, "brain", SEEDS) if case.part == "toy"]
+    assert [case.name for case in toys] == [f"toy_{i}.nii.gz" for i in range(4)]
+    assert [case.kind for case in toys] == ["sphere", "sphere", "sphere", None]
+    assert all(set(case.tasks) == {"sample", "pixel"} for case in toys)
+
+
+def test_training_cases_are_normal_and_serve_no_task(demo: Challenge) -> None:
+    training = [case for case in plan.cases(demo, "brain", SEEDS) if case.part == "training"]
+    assert [case.name for case in training][:2] == ["00000.nii.gz", "00001.nii.gz"]
+    assert {(case.kind, case.label, case.tasks) for case in training} == {(None, None, ())}
+
+
+def test_without_global_kinds_the_other_abnormal_cases_are_local(demo: Challenge) -> None:
+    cases = _test_cases(_changed(demo, anomalies={"local": ["sphere"]}))
+    assert Counter(case.kind for case in cases) == {"sphere": 6, None: 6}
+    assert sum("pixel" in case.tasks for case in cases) == 8
+
+
+def test_a_share_too_small_for_one_case_still_gives_one_of_each_label(demo: Challenge) -> None:
+    cases = _test_cases(_changed(_counted(demo, sample=4, pixel=2), abnormal_share=0.01))
+    assert Counter(case.label for case in cases) == {1: 1, 0: 3}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"population": "knee"}, r"datasets\.brain\.population: there is no 'knee'.*abdomen.*brain"),
+        ({"anomalies": {"local": ["sphere", "cube"]}}, r"anomalies\.local: .*'cube'; choose.*poisson-patch"),
+        ({"anomalies": {"local": ["blur"]}}, r"no local kind 'blur'"),
+        ({"anomalies": {"local": ["sphere"], "global": ["noise"]}}, r"no global kind 'noise'; choose.*blur"),
+        ({"anomalies": {"global": ["blur"]}}, r"anomalies\.local lists no kind, but voxel scores need masks"),
+    ],
+)
+def test_what_does_not_exist_is_refused_with_what_does(
+    demo: Challenge, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(plan.PlanError, match=message):
+        plan.check(_changed(demo, **changes))
+
+
+def test_the_shipped_challenges_pass_the_check() -> None:
+    for path in sorted(CHALLENGES.glob("*.yaml")):
+        plan.check(load(path))
