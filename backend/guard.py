@@ -4,7 +4,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,13 +12,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.accounts.sessions import CSRF_COOKIE
 from backend.errors import MoodarenaError
-from backend.intake.streams import BINARY
+from backend.intake.streams import STREAMED
 
 log = logging.getLogger(__name__)
 
 BODY_LIMIT = 1 << 20
-# These bound the plain bytes that they take by themselves.
-UPLOADS, BLOBS = "/api/v1/uploads/", "/api/v1/blobs/"
 STATIC = "/static/"
 
 HEADERS = {
@@ -51,6 +49,7 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        scope.setdefault("state", {})
         started = False
 
         async def send_with_headers(message: Message) -> None:
@@ -74,7 +73,7 @@ class Guard:
             headers.setdefault(name, value)
         if not scope["path"].startswith(STATIC):
             headers.setdefault("Cache-Control", "private, no-store")
-        if token := scope.get("state", {}).get("csrf_cookie"):
+        if token := scope["state"].get("csrf_cookie"):
             secure = "; Secure" if self.secure else ""
             headers.append("Set-Cookie", f"{CSRF_COOKIE}={token}; Path=/; HttpOnly; SameSite=Lax{secure}")
 
@@ -88,16 +87,13 @@ def _log_fault(scope: Scope, error: Exception) -> ServerFault:
 
 
 def _bounded(scope: Scope, receive: Receive) -> Receive:
-    is_upload = scope["path"].startswith(UPLOADS) and Headers(scope=scope).get("content-type") == BINARY
-    if is_upload or scope["path"].startswith(BLOBS):
-        return receive
     received = 0
 
     async def receive_bounded() -> Message:
         nonlocal received
         message = await receive()
         received += len(message.get("body", b""))
-        if received > BODY_LIMIT:
+        if received > BODY_LIMIT and not scope["state"].get(STREAMED):
             raise HTTPException(413, "The request is too large.")
         return message
 

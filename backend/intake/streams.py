@@ -11,6 +11,7 @@ from backend.errors import BadInput, TooLarge
 
 BUFFER = 1 << 20
 BINARY = "application/octet-stream"
+STREAMED = "body_is_streamed"  # lifts the bound that `guard.py` puts on bodies read whole
 
 
 async def receive(request: Request, limit: int, sink: Callable[[bytes], object]) -> int:
@@ -24,7 +25,7 @@ async def receive(request: Request, limit: int, sink: Callable[[bytes], object])
     if int(request.headers.get("content-length", 0)) > limit:
         raise _too_large(limit)
     received, buffer = 0, bytearray()
-    async for chunk in _until_gone(request):
+    async for chunk in until_gone(request):
         received += len(chunk)
         if received > limit:
             raise _too_large(limit)
@@ -59,7 +60,9 @@ def check_binary(request: Request) -> None:
         raise BadInput("content_type", f"Send the bytes with `Content-Type: {BINARY}`.")
 
 
-async def _until_gone(request: Request) -> AsyncIterator[bytes]:
+async def until_gone(request: Request) -> AsyncIterator[bytes]:
+    """The body as it comes, however large, so the caller bounds it; it ends when the client goes away."""
+    setattr(request.state, STREAMED, True)
     try:
         async for chunk in request.stream():
             yield chunk
