@@ -48,7 +48,8 @@ def build(
     """Build every dataset of the challenge below `out`, or finish or repair what is there.
 
     `secret` (16 bytes or more) decides everything: the same gives the same files. `progress` is called with
-    dataset, cases done and cases in all. With `workers` > 1 cases are made in that many processes.
+    dataset, cases done and cases in all. With `workers` > 1 cases are made in that many
+    spawned processes, so the calling script must guard its main code with `if __name__ == "__main__"`.
 
     Raises:
         PlanError: the challenge names a population or kind that does not exist.
