@@ -43,9 +43,15 @@ class RemoteFile(_Response):
     dataset: str | None = None
 
 
+class Member(_Response):
+    name: str
+
+
 class Team(_Response):
     id: str
     name: str
+    approved: bool = True
+    members: list[Member] = []
 
 
 class Invitation(_Response):
@@ -105,6 +111,7 @@ class Score(_Response):
     task: str
     dataset: str
     average_precision: float | None = None
+    undefined_because: str | None = None
     outcomes: dict[str, int] = {}
 
 
@@ -136,6 +143,7 @@ class Submission(_Response):
     runs: list[Run] = []
     toy: list[ToyScore] = []
     scores: list[Score] = []
+    scores_withheld: str | None = None
     queue_position: int | None = None
 
     @property
@@ -158,6 +166,9 @@ class Row(_Response):
 
 
 class Leaderboard(_Response):
+    """One task's ranking, best first; figures are shown with `decimals`."""
+
     task: str
+    decimals: int = 3
     datasets: list[str]
     rows: list[Row]
