@@ -1,7 +1,7 @@
 """`make demo`: the whole walk at small scale, through the doors that everybody uses.
 
 Builds the demo challenge from a secret, starts the platform and a worker, trains and builds reference
-methods, submits them over HTTP as teams of their own, waits until the worker has run and scored them, prints both
+methods, submits them over HTTP as teams of their own, waits until the worker has scored them, prints both
 leaderboards and writes them to `.demo/result.json`. Every figure comes from these runs.
 """
 

@@ -48,7 +48,7 @@ class Janitor:
             self._stopping.wait(self.platform.settings.sweep_seconds)
 
     def sweep(self) -> None:
-        """Remove containers, volumes, loop devices, images, folders, uploads and sessions that nothing needs."""
+        """Remove containers, volumes, loop devices, images, folders, uploads and sessions not needed."""
         with self.platform.database.read() as session:
             jobs, images = _needed_jobs(session), _needed_images(session)
         work = self.platform.storage.scratch(WORK)
