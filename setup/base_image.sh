@@ -11,7 +11,6 @@
 # MOODARENA_DEBIAN_MIRROR=URL   the mirror to build from, if not the one that this machine's apt uses
 set -eu
 . "$(dirname "$0")/common.sh"
-PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 NAME=${1:-moodarena/python:3.11}
 PULLED=python:3.11-slim
