@@ -26,6 +26,8 @@ from backend.intake import routes as intake
 from backend.intake import uploads
 from backend.platform import Platform
 from backend.results import routes as results
+from backend.web import pages
+from backend.web.rendering import render_error as render_page
 
 API = "/api/v1"
 STATIC = Path(__file__).parent / "web" / "static"
@@ -49,6 +51,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.include_router(_api())
+    app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
     return app
 
@@ -80,7 +83,9 @@ def health(platform: PlatformOf, response: Response) -> dict[str, object]:
 
 
 async def render_error(request: Request, error: MoodarenaError) -> Response:
-    """The answer to a request that failed."""
+    """The answer to a request that failed: JSON from the API, a page from everywhere else."""
+    if not request.url.path.startswith(("/api/", "/static/")):
+        return await render_page(request, error)
     headers = {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else None
     content = {"error": {"code": error.code, "message": error.message, "facts": error.facts}}
     return JSONResponse(content, status_code=error.status, headers=headers)

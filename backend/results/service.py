@@ -147,7 +147,7 @@ def submission_view(session: Session, submission: Submission, viewer: User) -> S
         toy=_toy_results(session, submission, runs),
         scores=[] if withheld else _scores(session, submission, viewer),
         scores_withheld=withheld,
-        operator=_operator_view(submission, runs) if viewer.is_organizer else None,
+        operator=operator_view(session, submission.id) if viewer.is_organizer else None,
     )
 
 
@@ -258,7 +258,10 @@ def _toy_case(result: CaseResult, case: Case) -> ToyCase:
     )
 
 
-def _operator_view(submission: Submission, runs: Sequence[Run]) -> OperatorView:
+def operator_view(session: Session, submission_id: str) -> OperatorView:
+    """The full story of a submission. The caller has checked that an organizer asks."""
+    submission = session.get_one(Submission, submission_id)
+    runs = session.scalars(select(Run).where(Run.submission_id == submission_id).order_by(Run.id))
     return OperatorView(
         failure_message=submission.failure_message,
         failure_detail=submission.failure_detail,

@@ -1,0 +1,9 @@
+"""All pages. They call the same services as the API, and work without JavaScript."""
+
+from fastapi import APIRouter
+
+from backend.web import account_pages, challenge_pages, organizer_pages, submission_pages
+
+router = APIRouter(include_in_schema=False)
+for part in (account_pages, challenge_pages, submission_pages, organizer_pages):
+    router.include_router(part.router)

@@ -1,0 +1,159 @@
+"""Handing in, the list of submissions, one submission, and the viewer of a toy case."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, BackgroundTasks, Depends, Form, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from backend.accounts.dependencies import CurrentUser, Identity, PlatformOf, identify
+from backend.challenges import service as challenges
+from backend.errors import MoodarenaError, NotFound, NotSignedIn
+from backend.intake import service as intake
+from backend.intake import uploads
+from backend.intake.wake import announce
+from backend.models.user import User
+from backend.paging import After
+from backend.platform import Platform
+from backend.results import pictures, service
+from backend.web import form_upload
+from backend.web.challenge_pages import card
+from backend.web.rendering import page, see
+
+router = APIRouter()
+
+Short = Annotated[str, Form(max_length=300)]
+MIDDLE_AXIS = 2
+
+
+@router.get("/challenges/{challenge}/submit")
+def submit_form(challenge: str, request: Request, user: CurrentUser, platform: PlatformOf) -> Response:
+    return _submit_form(challenge, request, user, platform)
+
+
+def _submit_form(
+    challenge: str,
+    request: Request,
+    user: User,
+    platform: Platform,
+    error: MoodarenaError | None = None,
+    **typed: str,
+) -> Response:
+    with platform.database.read() as session:
+        found = card(session, challenges.get(session, challenge), user)
+        pending = uploads.pending_of(session, user, challenge)
+    status = error.status if error else 200
+    given = {"kind": "toy", "task": "", "title": "", "upload": ""} | typed
+    return page(request, "submit.html", user, status, card=found, pending=pending, error=error, given=given)
+
+
+@router.post("/uploads/form/{challenge}")
+async def upload_form(
+    challenge: str,
+    request: Request,
+    identity: Annotated[Identity | None, Depends(identify)],
+    platform: PlatformOf,
+) -> Response:
+    # Not `CurrentUser`: it would read the whole form to find the CSRF token, which `receive` checks.
+    if identity is None:
+        raise NotSignedIn("not_signed_in", "Sign in first.")
+    try:
+        await form_upload.receive(request, platform, identity, challenge)
+    except NotFound:
+        raise
+    except MoodarenaError as error:
+        request.state.csrf = identity.csrf
+        return await run_in_threadpool(_submit_form, challenge, request, identity.user, platform, error)
+    return see(f"/challenges/{challenge}/submit")
+
+
+@router.post("/challenges/{challenge}/uploads/{upload_id}/delete")
+def delete_upload(challenge: str, upload_id: str, user: CurrentUser, platform: PlatformOf) -> Response:
+    uploads.delete(platform, user, upload_id)
+    return see(f"/challenges/{challenge}/submit")
+
+
+@router.post("/challenges/{challenge}/submit")
+def submit(
+    challenge: str,
+    request: Request,
+    user: CurrentUser,
+    platform: PlatformOf,
+    background: BackgroundTasks,
+    upload: Short = "",
+    kind: Short = "toy",
+    task: Short = "",
+    title: Short = "",
+) -> Response:
+    try:
+        with platform.database.write() as session:
+            row = intake.submit(session, platform.storage, user, challenge, upload, kind, task or None, title)
+    except MoodarenaError as error:
+        typed = {"kind": kind, "task": task, "title": title, "upload": upload}
+        return _submit_form(challenge, request, user, platform, error, **typed)
+    background.add_task(announce, platform)
+    return see(f"/submissions/{row.id}")
+
+
+@router.get("/challenges/{challenge}/submissions")
+def list_submissions(
+    challenge: str, request: Request, user: CurrentUser, platform: PlatformOf, after: After = ""
+) -> Response:
+    with platform.database.read() as session:
+        found = card(session, challenges.get(session, challenge), user)
+        listed = service.list_submissions(session, user, challenge, after=after)
+    return page(request, "submissions.html", user, card=found, page=listed, first=not after)
+
+
+@router.get("/submissions/{submission}")
+def show_submission(submission: str, request: Request, user: CurrentUser, platform: PlatformOf) -> Response:
+    with platform.database.read() as session:
+        row = service.find_submission(session, submission, user)
+        view, rules = service.submission_view(session, row, user), row.challenge.spec
+    return page(request, "submission.html", user, view=view, rules=rules)
+
+
+@router.post("/submissions/{submission}/cancel")
+def cancel(submission: str, user: CurrentUser, platform: PlatformOf) -> Response:
+    with platform.database.write() as session:
+        intake.cancel(session, user, submission)
+    return see(f"/submissions/{submission}")
+
+
+@router.get("/submissions/{submission}/toy/{task}/{dataset}/{case}")
+def show_case(
+    submission: str,
+    task: str,
+    dataset: str,
+    case: str,
+    request: Request,
+    user: CurrentUser,
+    platform: PlatformOf,
+    axis: int = MIDDLE_AXIS,
+    slice: Annotated[int | None, Query(description="Number of the slice; the hottest if none.")] = None,
+) -> Response:
+    with platform.database.read() as session:
+        row = service.find_submission(session, submission, user)
+        view = service.submission_view(session, row, user)
+        files = pictures.toy_files(session, platform.storage, row, task, dataset, case)
+    number, count = pictures.slice_index(files, axis, pictures.HOTTEST if slice is None else slice)
+    result = next(found for found in view.toy if (found.task, found.dataset) == (task, dataset))
+    return page(
+        request,
+        "case.html",
+        user,
+        view=view,
+        result=result,
+        case=next(found for found in result.cases if found.name == case),
+        layers=_layers(files),
+        axis=axis,
+        number=number,
+        count=count,
+        hottest=pictures.slice_index(files, axis, pictures.HOTTEST)[0],
+    )
+
+
+def _layers(files: pictures.ToyFiles) -> list[tuple[str, str]]:
+    scan = [("image", "Scan")]
+    if files.anomaly_map is not None:
+        scan = [("overlay", "Map over scan, truth outlined"), ("image", "Scan"), ("map", "Anomaly map")]
+    return [*scan, ("mask", "Truth")] if files.mask is not None else scan
