@@ -15,12 +15,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from submissions.engine import ContainerState, Engine, EngineError, StartRefused
+from submissions.engine import ContainerState, Engine, EngineError, Facts, StartRefused
 from submissions.output import Output
 from submissions.sandbox import Job, create_request
 
 _FIRST_PAUSE, _PAUSE = 0.05, 0.5
 _DEATH_SECONDS, _ENGINE_SECONDS, _GRACE = 60.0, 60.0, 5.0
+_KILLED = 137
 _PICTURES = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421, 0x0D: 0x0A, 0x0A: 0x0A, 0x09: 0x09}
 
 
@@ -40,7 +41,8 @@ class RunOutcome:
     Attributes:
         exit_code: of the entry script; None if it never ran or was stopped by us.
         timed_out: stopped because its time was over.
-        out_of_memory: the kernel killed some process of it for want of memory.
+        out_of_memory: the kernel killed some process of it for want of memory; on Podman, which does not
+            tell, an entry script that somebody else than we killed.
         output_full: at the end there was no room in the output folder; a fault only if something failed.
         stopped: why we stopped it or left it alone.
         wall_seconds: from start to end on the engine's clock.
@@ -59,6 +61,11 @@ class RunOutcome:
     peak_memory: int
     log: str
     cause: str
+
+    @property
+    def never_ran(self) -> bool:
+        """Whether the engine could make no container of the image; `cause` has its words."""
+        return self.exit_code is None and not self.timed_out and self.stopped is None
 
     @property
     def succeeded(self) -> bool:
@@ -116,7 +123,7 @@ def run(
     finally:
         if not leave:
             engine.remove(name)
-    return _outcome(job, watch, log, output_full=not leave and output.full())
+    return _outcome(job, engine.facts(), watch, log, output_full=not leave and output.full())
 
 
 def _find(engine: Engine, name: str) -> ContainerState | None:
@@ -133,6 +140,7 @@ def _start(engine: Engine, job: Job, output: Output, name: str) -> ContainerStat
     engine.initialise(container_id)
     output.verify(container_id)
     engine.start(container_id)
+    output.started()
     state = engine.inspect(container_id)
     if state is None:
         raise EngineError("the container vanished after its start")
@@ -198,16 +206,18 @@ def _duration(state: ContainerState) -> float:
     return max(0.0, (state.finished - state.started).total_seconds())
 
 
-def _outcome(job: Job, watch: _Watch, log: str, output_full: bool) -> RunOutcome:
+def _outcome(job: Job, facts: Facts, watch: _Watch, log: str, output_full: bool) -> RunOutcome:
     state = watch.state
+    guessed = facts.podman and state.exit_code == _KILLED and not watch.ended
+    out_of_memory = state.out_of_memory or guessed
     outcome = RunOutcome(
         exit_code=None if watch.ended else state.exit_code,
         timed_out=watch.timed_out,
-        out_of_memory=state.out_of_memory,
+        out_of_memory=out_of_memory,
         output_full=output_full,
         stopped=watch.stopped,
         wall_seconds=_duration(state) if not state.running else _used(state),
-        peak_memory=job.limits.memory if state.out_of_memory else watch.peak_memory,
+        peak_memory=job.limits.memory if out_of_memory else watch.peak_memory,
         log=log,
         cause="",
     )

@@ -237,6 +237,9 @@ class FakeOutput:
     def verify(self, container_id: str) -> None:
         return
 
+    def started(self) -> None:
+        return
+
     def full(self) -> bool:
         return self._is_full
 

@@ -45,6 +45,9 @@ class Output(Protocol):
             OutputFault: it is not.
         """
 
+    def started(self) -> None:
+        """Told once the container runs."""
+
     def full(self) -> bool:
         """Whether there was no room left when the container died."""
 
@@ -93,6 +96,12 @@ class LoopOutput:
                 f"{self._job.output} of the container is not the output folder made for it: {found}"
             )
 
+    def started(self) -> None:
+        """Leave the device to its mount: it goes with the container, even if nobody is there to see to it."""
+        with _ours():
+            for device in loops.attached(self._file):
+                loops.detach(device)
+
     def full(self) -> bool:
         with self.files() as folder:
             return loops.is_full(folder)
@@ -128,7 +137,11 @@ class TmpfsOutput:
         self.discard()
         job, engine = self._job, self._engine
         flags = f"nosuid,nodev,noexec,uid={USER},gid={USER},mode=0700"
-        sizes = f"size={job.output_bytes},nr_inodes={job.limits.output_inodes + 1}"
+        pages = f"nr_blocks={-(-job.output_bytes // loops.BLOCK)}"
+        size = (
+            pages if engine.facts().podman else f"size={job.output_bytes}"
+        )  # which Podman takes for a quota
+        sizes = f"{size},nr_inodes={job.limits.output_inodes + 1}"
         volume = engine.create_volume(job.name, {"type": "tmpfs", "device": "tmpfs", "o": f"{flags},{sizes}"})
         labels = engine.labels(job.name, job.labels)
         request = keeper_request(job, engine.facts(), labels, volume)
@@ -145,6 +158,9 @@ class TmpfsOutput:
             raise OutputFault(
                 f"{self._job.output} of the container is not the output folder made for it: {found}"
             )
+
+    def started(self) -> None:
+        return
 
     def full(self) -> bool:
         room = self._job.output_bytes - self._extract()

@@ -131,8 +131,9 @@ def attack(sandbox_engine: Engine, make_job: Callable[..., Job], tmp_path: Path)
         output = kind(sandbox_engine, job, tmp_path / "outputs")
         try:
             attacked = Attacked(run(sandbox_engine, job, output))
-            with output.files() as folder:
-                _look(folder, attacked)
+            if not attacked.outcome.never_ran:
+                with output.files() as folder:
+                    _look(folder, attacked)
         finally:
             output.discard()
         assert_nothing_left(sandbox_engine, job, tmp_path / "outputs")

@@ -43,11 +43,14 @@ def test_a_memory_hog_is_killed_and_told_so(attack: Attack) -> None:
     assert attacked.outcome.peak_memory == SMALL.memory
 
 
-def test_a_child_that_runs_out_of_memory_is_noticed_behind_its_parent(attack: Attack) -> None:
+def test_a_child_that_runs_out_of_memory_is_noticed_behind_its_parent(
+    attack: Attack, sandbox_engine: Engine
+) -> None:
     attacked = attack("dd if=/dev/zero of=/dev/null bs=200M; sleep 0.5; exit 0")
 
+    told_by_engine = not sandbox_engine.facts().podman
     assert attacked.outcome.exit_code == 0
-    assert attacked.outcome.out_of_memory
+    assert attacked.outcome.out_of_memory == told_by_engine
 
 
 def test_every_writable_place_is_full_at_its_limit(attack: Attack, load_image: Callable[..., str]) -> None:
@@ -83,10 +86,13 @@ def test_nothing_else_is_writable(attack: Attack, load_image: Callable[..., str]
 @pytest.mark.parametrize(
     ("place", "limit"), [("/tmp", SMALL.temporary_inodes), ("/mnt/pred", SMALL.output_inodes + 32)]
 )
-def test_files_without_content_are_limited(attack: Attack, place: str, limit: int) -> None:
+def test_files_without_content_are_limited(
+    attack: Attack, sandbox_engine: Engine, place: str, limit: int
+) -> None:
     attacked = attack(f"cd {place}; for i in $(seq 1000); do (: > $i) 2>&- || break; done; ls | wc -l")
 
-    assert limit / 2 < int(attacked.lines[-1]) <= limit
+    only_memory_limits = sandbox_engine.facts().podman and place == "/tmp"
+    assert limit / 2 < int(attacked.lines[-1]) <= (1000 if only_memory_limits else limit)
 
 
 def test_an_output_out_of_inodes_is_full(attack: Attack) -> None:
@@ -275,8 +281,8 @@ def test_an_image_without_a_shell_fails_with_an_explanation(
 ) -> None:
     attacked = attack("echo hello", exact=exact, image_id=load_image("shellless", shell=False))
 
-    assert attacked.outcome.exit_code == 127
-    assert "sh" in attacked.outcome.log
+    assert attacked.outcome.exit_code not in (0, None)
+    assert "No such file or directory" in attacked.outcome.log
     assert attacked.kinds == {}
 
 
@@ -309,11 +315,16 @@ def test_what_the_image_says_of_its_start_is_ignored(attack: Attack, load_image:
 
 @pytest.mark.parametrize("exact", [True, False])
 def test_links_in_the_image_do_not_move_the_output(
-    attack: Attack, load_image: Callable[..., str], exact: bool
+    attack: Attack, sandbox_engine: Engine, load_image: Callable[..., str], exact: bool
 ) -> None:
     image = load_image("linked", links={"/mnt/pred": "/tmp/elsewhere", "/mnt/data": "/dev/shm"})
+    script = "ls /mnt/data; echo 1 > /mnt/pred/a"
 
-    attacked = attack("ls /mnt/data; echo 1 > /mnt/pred/a", image_id=image, exact=exact)
+    if sandbox_engine.facts().podman:  # it mounts the folder, but cannot show that it did
+        with pytest.raises(OutputFault):
+            attack(script, image_id=image, exact=exact)
+        return
+    attacked = attack(script, image_id=image, exact=exact)
 
     assert attacked.lines == ["case_0.nii.gz", "case_1.nii.gz"]
     assert attacked.contents == {"a": b"1\n"}
