@@ -4,10 +4,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import docker
 import numpy as np
 import pytest
 
-import docker
 from reference_methods.__main__ import main
 from reference_methods.images import METHODS, build
 from tests.images.build import build as build_test_image
