@@ -1,6 +1,6 @@
 """The application: routers, pages, and the one place where errors become answers."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -31,7 +31,6 @@ from backend.web.rendering import render_error as render_page
 
 API = "/api/v1"
 STATIC = Path(__file__).parent / "web" / "static"
-Renderer = Callable[[Request, MoodarenaError], Awaitable[Response]]
 
 
 def create_app(platform: Platform | None = None) -> FastAPI:
