@@ -7,6 +7,8 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 ROOMS = {"backend", "worker", "submissions", "scoring", "datasets", "reference_methods", "challenges"}
@@ -75,30 +77,36 @@ def test_no_other_installed_distribution_provides_a_package_of_our_name(room: st
     assert owners <= {"moodarena"}, f"{room} is also brought by {owners - {'moodarena'}}"
 
 
-def test_every_library_of_the_project_is_pinned_in_the_lock():
-    pinned = {
-        line.split("==")[0].lower()
-        for line in (ROOT / "requirements.lock").read_text().splitlines()
-        if "==" in line
-    }
-    wanted = {
-        requirement.split(";")[0].strip().replace("_", "-")
-        for requirement in metadata.requires("moodarena") or []
-    }
-    names = {name.split(">")[0].split("=")[0].split("[")[0].replace(".", "-").lower() for name in wanted}
-    assert names <= pinned
+def _locked() -> dict[str, Requirement]:
+    lines = (line.split("#")[0].strip() for line in (ROOT / "requirements.lock").read_text().splitlines())
+    return {canonicalize_name(pin.name): pin for pin in map(Requirement, filter(None, lines))}
+
+
+def test_every_library_of_the_project_is_pinned_exactly():
+    locked = _locked()
+    wanted = {canonicalize_name(Requirement(text).name) for text in metadata.requires("moodarena") or []}
+    assert wanted <= set(locked)
+    assert all(str(pin.specifier).startswith("==") for pin in locked.values())
 
 
 def test_what_is_installed_here_is_what_the_lock_says():
-    installed = {
-        distribution.metadata["Name"].lower().replace("_", "-").replace(".", "-"): distribution.version
-        for distribution in metadata.distributions()
-    }
-    lines = (ROOT / "requirements.lock").read_text().splitlines()
-    pins = dict(line.split("#")[0].strip().split("==") for line in lines if "==" in line.split("#")[0])
-    wrong = {
-        name: (version, installed.get(name))
-        for name, version in pins.items()
-        if installed.get(name) != version
-    }
+    wrong = []
+    for name, pin in _locked().items():
+        if pin.marker is None or pin.marker.evaluate():
+            version = metadata.version(name)
+            wrong += [] if version in pin.specifier else [f"{name} {version}"]
     assert not wrong, "run `make setup`"
+
+
+def test_nothing_that_the_locked_libraries_ask_for_is_left_to_chance():
+    locked = _locked()
+    loose = set()
+    for name in locked:
+        if locked[name].marker is None or locked[name].marker.evaluate():
+            asked = map(Requirement, metadata.requires(name) or [])
+            loose |= {
+                canonicalize_name(other.name)
+                for other in asked
+                if other.marker is None or other.marker.evaluate({"extra": ""})
+            }
+    assert loose - {"pip", "setuptools"} <= set(locked)
