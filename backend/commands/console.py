@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from backend.config import Settings
 from backend.errors import MoodarenaError
@@ -64,7 +64,7 @@ def show_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, columns: Sequenc
     if as_json:
         show(rows, True)
         return
-    table = Table(*columns)
+    table = Table(*(Column(column, no_wrap=column == "id") for column in columns))
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
     Console(highlight=False).print(table)

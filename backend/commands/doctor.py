@@ -3,13 +3,14 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from kombu.exceptions import OperationalError
 from sqlalchemy import select
+from sqlalchemy.engine.url import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.config import Settings
@@ -41,19 +42,23 @@ class Finding:
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything in turn; nothing is changed."""
+    yield check_disk(settings.data)
+    yield from _of_database(settings)
+    yield check_broker(settings)
+    yield check_engine()
+    yield check_quota()
+    yield check_gpu(settings.slots)
+
+
+def _of_database(settings: Settings) -> Iterator[Finding]:
+    file = make_url(settings.database).database or ""
+    if settings.database.startswith("sqlite") and not Path(file).is_file():  # looking would make one
+        yield Finding("database", "wrong", f"{file} is not there", "run `python -m backend init`")
+        return
     database = Database(settings.database)
-    checks: tuple[Callable[[], Finding], ...] = (
-        lambda: check_disk(settings.data),
-        lambda: check_database(database),
-        lambda: check_broker(settings),
-        check_engine,
-        check_quota,
-        lambda: check_gpu(settings.slots),
-        lambda: check_workers(database),
-    )
     try:
-        for check in checks:
-            yield check()
+        yield check_database(database)
+        yield check_workers(database)
     finally:
         database.close()
 
@@ -90,6 +95,8 @@ def check_database(database: Database) -> Finding:
 def check_broker(settings: Settings) -> Finding:
     """Whether wake-up calls can be sent."""
     kind = settings.broker.partition(":")[0]
+    if kind == "filesystem":
+        return _in_folder(settings.data)
     try:
         with celery_app(settings) as app, app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=3)
@@ -97,6 +104,12 @@ def check_broker(settings: Settings) -> Finding:
         remedy = "start it, or set MOODARENA_BROKER_URL; until then workers only look by themselves"
         return Finding("broker", "wrong", f"{kind}: {error}", remedy)
     return Finding("broker", "ok", kind)
+
+
+def _in_folder(data: Path) -> Finding:
+    if not os.access(data, os.W_OK):
+        return Finding("broker", "wrong", f"no files can be written in {data}", "see disk")
+    return Finding("broker", "ok", f"files in {data}")
 
 
 def check_engine() -> Finding:
