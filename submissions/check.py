@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-import numpy as np
-
 from challenges.spec import Challenge, Task
 from scoring.aggregate import absent_case_score, mean_over_batches
 from scoring.average_precision import UndefinedMetric, average_precision
@@ -30,7 +28,7 @@ from submissions.contract import Code, Failure, Outcome, failure, prediction_nam
 from submissions.engine import Engine, LoadRefused
 from submissions.image import ImageFacts, inspect_archive, rewrite_without_tags
 from submissions.kit import Kit
-from submissions.output import choose_output
+from submissions.output import Output, choose_output
 from submissions.predictions import read_case_score, read_voxel_scores
 from submissions.sandbox import Job
 from submissions.verdict import failure_of_cases, failure_of_run, unfinished_outcome
@@ -44,6 +42,7 @@ class Bench:
     kit: Kit
     announce: Callable[[str], None]
     gpu: str | None = None
+    output_for: Callable[[Engine, Job, Path, Callable[[str], None]], Output] = choose_output
 
 
 @dataclass(frozen=True)
@@ -183,7 +182,7 @@ def run_script(bench: Bench, facts: ImageFacts, task: str, dataset: str) -> Scri
         scored += cases
     value, undefined = _figure(challenge.tasks[task], scored)
     reports = tuple(case.report for case in scored)
-    blemish = failure_of_cases([(report.name, report.outcome, report.detail) for report in reports])
+    cause = next((cause for _, cause in ends if cause), None)
     return ScriptReport(
         task=task,
         dataset=dataset,
@@ -194,7 +193,7 @@ def run_script(bench: Bench, facts: ImageFacts, task: str, dataset: str) -> Scri
         wall_seconds=sum(ended.wall_seconds for ended, _ in ends),
         peak_memory=max(ended.peak_memory for ended, _ in ends),
         log="".join(ended.log for ended, _ in ends),
-        failure=next((cause for _, cause in ends if cause), blemish),
+        failure=cause or failure_of_cases([(case.name, case.outcome, case.detail) for case in reports]),
     )
 
 
@@ -204,7 +203,7 @@ def _run_container(
     engine = bench.engine
     with tempfile.TemporaryDirectory(prefix="moodarena-") as scratch:
         job = _job(bench, facts, task, dataset, _staged(toys, Path(scratch) / "input"))
-        output = choose_output(engine, job, Path(scratch), bench.announce)
+        output = bench.output_for(engine, job, Path(scratch), bench.announce)
         try:
             ended = container.run(engine, job, output)
             with output.files() as folder:
@@ -251,7 +250,7 @@ def _read(kit: Kit, folder: Path, task: str, dataset: str, case: str, unfinished
     reading = read_voxel_scores(folder, prediction_name(entry.voxel_prediction, case), shape)
     mask = kit.mask(dataset, case)
     if reading.outcome is Outcome.SCORED:
-        counts = voxel_histogram(np.asarray(reading.value), mask)
+        counts = voxel_histogram(reading.voxels, mask)
     else:
         counts = absent_histogram(mask, "worst" if about.missing == "worst" else "zero")
     outcome = _told(reading.outcome, unfinished)
@@ -263,8 +262,8 @@ def _read_number(
 ) -> _Scored:
     reading = read_case_score(folder, prediction_name(kit.challenge.entry.case_prediction, case))
     label = kit.label(dataset, case)
-    if reading.outcome is Outcome.SCORED and isinstance(reading.value, float):
-        number = min(max(reading.value, about.clip[0]), about.clip[1])
+    if reading.outcome is Outcome.SCORED:
+        number = min(max(reading.number, about.clip[0]), about.clip[1])
         return _Scored(CaseReport(case, Outcome.SCORED, "", number), label, number)
     absent = absent_case_score(label, "worst" if about.missing == "worst" else "zero")
     outcome = _told(reading.outcome, unfinished)

@@ -64,7 +64,7 @@ class Kit:
         reading = read_voxel_scores(path.parent, path.name, self.challenge.datasets[dataset].shape)
         if reading.outcome is not Outcome.SCORED:
             raise KitError(f"{path} is no mask: {reading.detail}. {self._again}")
-        return np.asarray(reading.value) > 0.5
+        return reading.voxels > 0.5
 
     def _label_file(self, dataset: str, level: str, name: str) -> Path:
         tasks = [task for task, about in self.challenge.tasks.items() if about.level == level]
