@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 
-from celery.signals import worker_ready, worker_shutdown
+from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 
 from backend.config import Settings
 from backend.platform import Platform
@@ -40,6 +40,11 @@ def _start(**_: object) -> None:
     threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
 
 
+def _hurry(**_: object) -> None:
+    for part in _open:
+        part.begin_stop()
+
+
 def _stop(**_: object) -> None:
     for part in _open:
         part.stop()
@@ -55,4 +60,5 @@ def _follow(parent: int) -> None:
 
 
 worker_ready.connect(_start)
+worker_shutting_down.connect(_hurry)
 worker_shutdown.connect(_stop)

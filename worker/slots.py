@@ -101,10 +101,14 @@ class Slot:
     def wake(self) -> None:
         self._wake.set()
 
-    def stop(self) -> None:
-        """Stop after the current step. A container that runs is left to the next worker, which adopts it."""
+    def begin_stop(self) -> None:
+        """Ask for the end. A container that runs is left to the next worker, which adopts it."""
         self._stopping.set()
         self._wake.set()
+
+    def stop(self) -> None:
+        """Ask for the end and wait for it."""
+        self.begin_stop()
         self._thread.join()
         self._lock.close()
 

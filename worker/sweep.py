@@ -35,8 +35,11 @@ class Janitor:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
+    def begin_stop(self) -> None:
         self._stopping.set()
+
+    def stop(self) -> None:
+        self.begin_stop()
         self._thread.join()
 
     def _loop(self) -> None:

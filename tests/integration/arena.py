@@ -151,13 +151,17 @@ class Arena:
             "MOODARENA_DATA": str(data or settings.data),
             "MOODARENA_DATABASE_URL": settings.database,
             "MOODARENA_BROKER_URL": settings.broker_url,
-            "MOODARENA_WORKER_TOKEN": settings.worker_token.get_secret_value() if settings.worker_token else "",
+            "MOODARENA_WORKER_TOKEN": settings.worker_token.get_secret_value()
+            if settings.worker_token
+            else "",
             "MOODARENA_LEASE_SECONDS": str(settings.lease_seconds),
             "MOODARENA_HEARTBEAT_SECONDS": str(settings.heartbeat_seconds),
             "MOODARENA_POLL_SECONDS": str(settings.poll_seconds),
             **more,
         }
-        log: IO[bytes] = self._stack.enter_context((self.folder / f"worker-{len(self._workers)}.log").open("wb"))
+        log: IO[bytes] = self._stack.enter_context(
+            (self.folder / f"worker-{len(self._workers)}.log").open("wb")
+        )
         process = subprocess.Popen(
             [sys.executable, "-m", "worker"],
             cwd=ROOT,
@@ -174,11 +178,13 @@ class Arena:
         if worker.poll() is None:
             for process in [*children(worker.pid), worker.pid]:
                 _signal(process, signal.SIGKILL)
-        worker.wait(timeout=30)
+        worker.wait(timeout=90)
 
     def log(self) -> str:
         """What all workers said."""
-        return "\n".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("worker-*.log")))
+        return "\n".join(
+            path.read_text(errors="replace") for path in sorted(self.folder.glob("worker-*.log"))
+        )
 
     # --- looking ---
 
@@ -209,7 +215,9 @@ class Arena:
 
         self.until(lambda: bool(running()) or self.submission(submission).is_final, f"a {stage} run")
         runs = running()
-        assert runs, f"the submission ended before its {stage} run: {self.submission(submission).failure_detail}"
+        assert runs, (
+            f"the submission ended before its {stage} run: {self.submission(submission).failure_detail}"
+        )
         return runs[0]
 
 

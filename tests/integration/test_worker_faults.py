@@ -30,14 +30,15 @@ def kill_in_a_test_run(arena: Arena, lease_seconds: str = "5") -> str:
     worker = arena.worker(MOODARENA_LEASE_SECONDS=lease_seconds)
     submission = arena.submit(SLOW)
     run = arena.until_running(submission, "test")
-    arena.until(lambda: f"run-{run.id}" in running_containers(), "its container")
+    arena.until(lambda: f"run-{run.id}" in containers(), "its container")
     arena.kill(worker)
     return submission
 
 
-def running_containers() -> str:
+def containers() -> str:
+    """Names of all containers, dead or alive."""
     with closing(docker.from_env()) as client:
-        return " ".join(container.name or "" for container in client.containers.list())
+        return " ".join(container.name or "" for container in client.containers.list(all=True))
 
 
 @pytest.fixture(params=["sqlite and files", "postgresql and redis"])
@@ -118,10 +119,10 @@ def test_a_stopped_worker_leaves_its_container_to_the_next_one(arena: Arena) -> 
     worker = arena.worker(MOODARENA_LEASE_SECONDS="60")
     submission = arena.submit(SLOW)
     run = arena.until_running(submission, "test")
-    arena.until(lambda: f"run-{run.id}" in running_containers(), "its container")
+    arena.until(lambda: f"run-{run.id}" in containers(), "its container")
     worker.terminate()
-    worker.wait(timeout=30)
-    assert f"run-{run.id}" in running_containers()
+    worker.wait(timeout=90)
+    assert f"run-{run.id}" in containers()
     arena.worker()
     assert_scored_exactly_once(arena, submission)
     assert arena.rows(Run, id=run.id)[0].attempt == 1
