@@ -180,5 +180,6 @@ def show_board(
         board=board,
         refusal=None,
         public=public,
+        validated=any(figure is not None for row in board.rows for figure in row.validation.values()),
         mine=mine.name if mine else None,
     )

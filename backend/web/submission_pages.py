@@ -142,6 +142,7 @@ def show_case(
         "case.html",
         user,
         view=view,
+        rules=row.challenge.spec,
         result=result,
         case=next(found for found in result.cases if found.name == case),
         layers=_layers(files),

@@ -274,7 +274,7 @@ class World:
         return self.platform.database.write()
 
 
-SECRETS = ("hidden", "secret", "opaque", "127 slices", "0.123456", "sphere")
+SECRETS = ("hidden0", "hidden1", "secret", "opaque", "127 slices", "0.123456", "sphere")
 
 
 def merged(session: Session, user: User) -> User:
