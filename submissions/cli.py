@@ -278,6 +278,7 @@ def check(
     kit_found = kit.read(data or _kit_folder(challenge))
     _require_known(kit_found.challenge, task, dataset)
     engine = Engine(namespace="check")
+    # Every container says the same about its output; only the sizes differ, with the number of cases.
     bench = checking.Bench(engine, kit_found, console.once(), gpu)
     if kit_found.challenge.limits.gpu and gpu is None:
         say("GPU: none is used here; the platform has one. Name yours with --gpu.", "yellow")

@@ -73,13 +73,14 @@ def say(text: str, style: str = "") -> None:
 
 
 def once() -> Callable[[str], None]:
-    """Says what it is told, each text the first time only."""
-    said: set[str] = set()
+    """Says the first thing that it is told, and nothing after."""
+    said = False
 
     def announce(text: str) -> None:
-        if text not in said:
+        nonlocal said
+        if not said:
             say(text, "yellow")
-        said.add(text)
+        said = True
 
     return announce
 

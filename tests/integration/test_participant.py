@@ -1,4 +1,4 @@
-"""A participant's whole walk, typed as `moodarena` commands: real application, worker, engine and containers."""
+"""A participant's whole walk, typed as `moodarena` commands, with real application, worker and containers."""
 
 from collections.abc import Iterator
 from pathlib import Path

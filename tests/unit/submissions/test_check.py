@@ -103,7 +103,7 @@ def test_right_answers_reach_the_highest_score_in_both_tasks(demo: Kit) -> None:
 def test_containers_are_asked_for_as_a_worker_asks_for_them(demo: Kit) -> None:
     _, engine = checked(demo, "pixel", Behaviour(writes=copy))
     assert len(engine.requests) == 2, "three cases, two to a container"
-    sizes = []
+    sizes: list[int] = []
     for name, request in zip(engine.started, engine.requests, strict=True):
         source = next(mount for mount in request["HostConfig"]["Mounts"] if mount["Type"] == "bind")["Source"]
         volume = engine.container_name(name)
