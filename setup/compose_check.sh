@@ -54,7 +54,8 @@ free_port() { "$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0
 take_down() {
     status=$?
     trap - EXIT INT TERM
-    [ "$status" = 0 ] || { compose ps; compose logs --tail=40; } >&2 || true
+    [ "$status" = 0 ] || { compose ps; compose logs --no-color; } >>"$LOG" 2>&1 || true
+    [ "$status" = 0 ] || say "compose check failed; what the services said is in $LOG"
     compose down --volumes --timeout 20 >>"$LOG" 2>&1 || say "the stack $project was not taken down; see $LOG"
     privileged rm -rf "$data"
     rm -f "$settings"

@@ -4,6 +4,7 @@ compose_walk.py URL COMPOSE-COMMAND...
 """
 
 import json
+import re
 import secrets
 import subprocess
 import sys
@@ -19,8 +20,10 @@ from tests.images import busybox
 from tests.integration.arena import all_scripts, spec_text
 
 BOOT_SECONDS = 240
-# 3 toy cases in a container and 262144 bytes each: see spec_text.
-FLOOD = 'dd if=/dev/zero of="$2/flood" bs=4096 count=4096\n'
+BYTES_PER_CASE = 262_144  # see spec_text
+FLOOD = """dd if=/dev/zero of="$2/flood" bs=4096 count=4096
+echo "wrote $(stat -c %s "$2/flood") bytes for $(ls "$1" | wc -l) cases"
+"""
 
 
 @dataclass
@@ -124,6 +127,10 @@ def _quota_holds(client: Client, stack: Stack) -> None:
     last = _submit(client, all_scripts(sample=FLOOD, pixel=FLOOD), "toy", None)
     assert last.failure is not None, last
     assert last.failure.code == "output_full", last.failure
+    told = re.search(r"wrote (\d+) bytes for (\d+) cases", "".join(run.log or "" for run in last.runs))
+    assert told is not None, last.runs
+    written, allowed = int(told[1]), int(told[2]) * BYTES_PER_CASE
+    assert allowed <= written <= allowed * 1.01 + 262_144, told[0]
     left = stack.run(
         "worker", "sh", "-c", "losetup --list --noheadings --output BACK-FILE | grep $MOODARENA_DATA || true"
     )
