@@ -20,18 +20,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import docker
 from rich.console import Console
 from rich.table import Table
 
 from challenges.spec import Challenge, load
 from submissions.client import Client
 from submissions.responses import Submission
+from submissions.saving import save
 from submissions.wire import NoConnection
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = Path(os.environ.get("MOODARENA_DEMO_DATA", ROOT / ".demo")).absolute()
 CHALLENGE = ROOT / "challenges" / "demo.yaml"
+TEMPLATE = "voxel_statistics"
 METHODS = ("voxel_statistics", "histogram", "intensity", "random")
 BOOT_SECONDS = 60
 
@@ -45,14 +46,15 @@ def main() -> int:
     _say("Building the challenge: training, toy and hidden scans of brain and abdomen")
     _forget_the_last_demo()
     _build_data(settings)
-    _say("Training and building the reference methods")
+    _say("Training the reference methods on the training scans, and building their images")
     for method in METHODS:
         _train(method)
+    _open_challenge(settings)
     with _platform(settings) as url:
         submissions = [
             (client, submitted) for method in METHODS for client, submitted in _enter(url, challenge, method)
         ]
-        _wait(submissions)
+        _wait(url, submissions)
         result = _boards(url, challenge)
     _write(result)
     _say(f"Done in {time.monotonic() - started:.0f} s. `make serve` shows the same in a browser.")
@@ -115,7 +117,6 @@ def _build_data(settings: dict[str, str]) -> None:
         "--workers",
         "2",
     )
-    _operate(settings, "challenge", "add", str(CHALLENGE), "--data", scans)
 
 
 def _train(method: str) -> None:
@@ -125,6 +126,17 @@ def _train(method: str) -> None:
         [*run, "train", method, "--data", str(DEMO / "scans"), "--out", str(weights)], cwd=ROOT, check=True
     )
     subprocess.run([*run, "build", method, "--weights", str(weights)], cwd=ROOT, check=True)
+
+
+def _open_challenge(settings: dict[str, str]) -> None:
+    """Register scans, and the starter kit: a method with its weights that `docker build` takes as it is."""
+    kit = DEMO / "kit"
+    shutil.rmtree(kit, ignore_errors=True)
+    weights = str(DEMO / "weights" / TEMPLATE)
+    command = [sys.executable, "-m", "reference_methods", "context", TEMPLATE, "--weights", weights]
+    subprocess.run([*command, "--out", str(kit)], cwd=ROOT, check=True)
+    data = ("--data", str(DEMO / "scans"), "--kit", str(kit))
+    _operate(settings, "challenge", "add", str(CHALLENGE), *data)
 
 
 @contextmanager
@@ -170,42 +182,35 @@ def _await_health(url: str, processes: list[subprocess.Popen[bytes]], logs: Path
                 time.sleep(0.5)
 
 
-def _enter(url: str, challenge: Challenge, method: str) -> Iterator[tuple[Client, Submission]]:
-    """Sign a team up and hand its image in for every task."""
+def _enter(url: str, challenge: Challenge, method: str) -> list[tuple[str, Submission]]:
+    """Sign a team up and hand its image in for every task; returns its token with each submission."""
     name = method.replace("_", "-")
     password = secrets.token_urlsafe(16)
     with Client(url) as visitor:
         visitor.sign_up(name, f"{name}@example.org", password)
         token = visitor.make_token(name, password, "demo").token
-    client = Client(url, token)
-    client.create_team(challenge.id, name)
-    with tempfile.TemporaryDirectory() as folder:
+    with Client(url, token) as client, tempfile.TemporaryDirectory() as folder:
+        client.create_team(challenge.id, name)
         archive = Path(folder) / f"{name}.tar"
-        _save(f"moodarena/{name}", archive)
-        for task in challenge.tasks:
-            upload = client.upload(challenge.id, archive)
-            submitted = client.submit(challenge.id, upload.id, "counted", task, f"{name} ({task})")
-            console.print(f"  {name} → {task}: submission {submitted.id}")
-            yield client, submitted
+        save(f"moodarena/{method}", archive, lambda _: None)
+        return [(token, _submit(client, challenge, archive, name, task)) for task in challenge.tasks]
 
 
-def _save(image: str, archive: Path) -> None:
-    with archive.open("wb") as stream:
-        for chunk in docker.from_env().images.get(image).save(named=False):
-            stream.write(chunk)
+def _submit(client: Client, challenge: Challenge, archive: Path, name: str, task: str) -> Submission:
+    upload = client.upload(challenge.id, archive)
+    submitted = client.submit(challenge.id, upload.id, "counted", task, f"{name} ({task})")
+    console.print(f"  {submitted.title}: submission {submitted.id}", highlight=False)
+    return submitted
 
 
-def _wait(submissions: list[tuple[Client, Submission]]) -> None:
+def _wait(url: str, submissions: list[tuple[str, Submission]]) -> None:
     _say(f"The worker runs {len(submissions)} submissions in containers: toy cases first, then hidden ones")
-    for client, submitted in submissions:
-        for seen in client.watch(submitted.id):
-            last = seen
-            if not seen.is_final:
-                console.print(f"  {seen.title}: {seen.state}", style="dim")
-        console.print(f"  {last.title}: [bold]{last.state}[/bold]")
-        if last.state != "ranked":
-            raise SystemExit(f"{last.title} ended as {last.state}: {last.failure and last.failure.message}")
-        client.close()
+    for token, submitted in submissions:
+        with Client(url, token) as client:
+            *_, ended = client.watch(submitted.id)
+        console.print(f"  {ended.title}: {ended.state}", highlight=False)
+        if ended.state != "ranked":
+            raise SystemExit(f"{ended.title}: {ended.failure.message if ended.failure else ended.state}")
 
 
 def _boards(url: str, challenge: Challenge) -> dict[str, list[dict[str, Any]]]:
@@ -213,8 +218,9 @@ def _boards(url: str, challenge: Challenge) -> dict[str, list[dict[str, Any]]]:
     with Client(url) as client:
         for slug, task in challenge.tasks.items():
             board = client.leaderboard(challenge.id, slug)
-            table = Table(title=f"{task.title} task: average precision", title_justify="left")
-            for heading in ("Place", "Team", *(challenge.datasets[name].title for name in board.datasets)):
+            table = Table(title=f"{task.title} task", title_justify="left")
+            headings = [f"{challenge.datasets[name].title} AP" for name in board.datasets]
+            for heading in ("Place", "Team", *headings):
                 table.add_column(heading, justify="left" if heading == "Team" else "right")
             for row in board.rows:
                 figures = [row.ap.get(name) for name in board.datasets]
