@@ -1,6 +1,5 @@
 """A real browser against a real server. Both are started here, both are ended here."""
 
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,7 +12,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from backend.main import create_app
 from tests.unit.backend.world import World
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -50,10 +48,10 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    path = next((found for name in NAMES if (found := shutil.which(name))), None)
-    assert path, "no browser here; install one: apt-get install -y chromium"
+def browser(browser_path: str | None) -> Iterator[Browser]:
     with sync_playwright() as playwright:
+        path = browser_path or playwright.chromium.executable_path
+        assert Path(path).exists(), "no browser here; `make test` installs it, or: apt-get install chromium"
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()

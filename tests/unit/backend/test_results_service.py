@@ -13,9 +13,10 @@ from backend.results.schemas import Board, SubmissionView
 from tests.unit.backend.world import NOON, SECRETS, World
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with World.open(tmp_path) as world:
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    url = request.getfixturevalue("fresh_postgres_url") if request.param == "postgres" else ""
+    with World.open(tmp_path, database_url=url) as world:
         yield world
 
 
