@@ -18,7 +18,7 @@ demo: setup  ## generated scans, real images, two leaderboards: the whole walk i
 	@engine=$$(sh setup/engine.sh) && eval "$$engine" && sh setup/base_image.sh && $(PYTHON) setup/demo.py
 
 serve: setup  ## the platform in a browser, with what `make demo` left in .demo
-	@engine=$$(sh setup/engine.sh) && eval "$$engine" && MOODARENA_DATA=$(CURDIR)/.demo $(PYTHON) -m backend serve
+	@engine=$$(sh setup/engine.sh) && eval "$$engine" && MOODARENA_DATA=$(CURDIR)/.demo $(PYTHON) -m backend serve --with-worker
 
 stop:  ## stop the container engine that `make demo` started, if it did
 	@sh setup/engine.sh stop

@@ -3,7 +3,10 @@
 import logging
 import os
 import secrets
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Annotated
 
 import typer
@@ -61,21 +64,35 @@ def serve(
         str,
         typer.Option(help="Proxies whose X-Forwarded headers are believed: addresses with commas."),
     ] = "127.0.0.1",
+    with_worker: Annotated[
+        bool, typer.Option("--with-worker", help="Carry out runs on this machine as well.")
+    ] = False,
 ) -> None:
     """Serve API and pages, having brought the database up to date."""
     settings = Settings()
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
     upgrade(settings.database)
-    uvicorn.run(
-        create_app(),
-        host=host,
-        port=port,
-        proxy_headers=True,
-        forwarded_allow_ips=proxy,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
+    with _worker_beside() if with_worker else nullcontext():
+        uvicorn.run(
+            create_app(),
+            host=host,
+            port=port,
+            proxy_headers=True,
+            forwarded_allow_ips=proxy,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+
+
+@contextmanager
+def _worker_beside() -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, "-m", "worker"])
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
