@@ -213,10 +213,13 @@ def copy_flat_files(chunks: Iterable[bytes], folder: Path, limit: int) -> int:
     sparse file makes. Returns the bytes written.
     """
     written = 0
-    stream = _Chunks(chunks, 2 * limit + _STREAM_ROOM)
+    longest = 2 * limit + _STREAM_ROOM
+    stream = _Chunks(chunks, longest)
     try:
         with tarfile.open(fileobj=stream, mode="r|") as archive:
             for member in archive:
+                if member.size > longest:
+                    break
                 name = member.name.removeprefix("./")
                 if not member.isreg() or not _plain(name) or member.size + written > limit:
                     continue

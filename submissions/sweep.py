@@ -37,23 +37,27 @@ def sweep(
     """
     swept = Swept()
     before = datetime.now(UTC) - young
-    _containers(engine, needed, before, swept)
+    gone = _containers(engine, needed, before, swept)
     _volumes(engine, needed, before, swept)
     if directory is not None and directory.is_dir() and loops.missing() is None:
-        _files(directory, needed, before, swept)
+        _files(directory, needed, before, gone, swept)
     _images(engine, needed_images, swept)
     return swept
 
 
-def _containers(engine: Engine, needed: Collection[str], before: datetime, swept: Swept) -> None:
+def _containers(engine: Engine, needed: Collection[str], before: datetime, swept: Swept) -> set[str]:
+    """Returns the names of the jobs whose containers went."""
+    gone: set[str] = set()
     for state in engine.containers():
         if state.labels.get(NAME_LABEL) in needed or state.created > before:
             continue
         try:
             engine.remove(state.id)
             swept.containers.append(state.name)
+            gone.add(state.labels.get(NAME_LABEL, ""))
         except EngineError as error:
             swept.problems.append(str(error))
+    return gone
 
 
 def _volumes(engine: Engine, needed: Collection[str], before: datetime, swept: Swept) -> None:
@@ -67,10 +71,14 @@ def _volumes(engine: Engine, needed: Collection[str], before: datetime, swept: S
             swept.problems.append(str(error))
 
 
-def _files(directory: Path, needed: Collection[str], before: datetime, swept: Swept) -> None:
+def _files(
+    directory: Path, needed: Collection[str], before: datetime, gone: Collection[str], swept: Swept
+) -> None:
+    """Files are old by their last write, or because their container was."""
     for name, file in output_files(directory).items():
         try:
-            if name in needed or datetime.fromtimestamp(file.stat().st_mtime, UTC) > before:
+            young = datetime.fromtimestamp(file.stat().st_mtime, UTC) > before
+            if name in needed or (young and name not in gone):
                 continue
             discard_file(file)
             swept.files.append(name)

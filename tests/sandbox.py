@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 
 from challenges.spec import Limits
@@ -61,13 +62,11 @@ class Attacked:
 
 
 @pytest.fixture(scope="session")
-def sandbox_engine() -> Iterator[Engine]:
+def sandbox_engine(engine: docker.DockerClient) -> Iterator[Engine]:
     """An engine whose containers, volumes and images of this test process go at the end."""
-    engine = Engine(namespace=f"test-{os.getpid()}")
-    if not engine.ping():
-        pytest.fail("no container engine answers; `eval $(sh setup/engine.sh)` starts one", False)
-    yield engine
-    sweep(engine, None, needed=(), needed_images=(), young=timedelta(0))
+    ours = Engine(namespace=f"test-{os.getpid()}")
+    yield ours
+    sweep(ours, None, needed=(), needed_images=(), young=timedelta(0))
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,9 @@ import pytest
 from challenges import spec
 from datasets.build import build
 from tests.integration.arena import Arena, spec_text
+from tests.sandbox import busybox, cases, load_image, make_job, sandbox_engine
+
+__all__ = ["arena", "busybox", "cases", "load_image", "make_job", "sandbox_engine", "scans"]
 
 
 @pytest.fixture(scope="session")
