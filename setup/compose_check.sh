@@ -97,4 +97,4 @@ say "compose check: bringing the stack up"
 quietly compose up -d
 if has docker-compose; then command=docker-compose; else command="docker compose"; fi
 "$PYTHON" setup/compose_walk.py "http://127.0.0.1:$port" $command --env-file "$settings" -p "$project"
-say "compose check: one submission went through the stack, and its output quota held"
+say "compose check: a submission went through the stack to a place, another stopped exactly at its output quota"
