@@ -1,4 +1,4 @@
-"""Errors that people see. Each carries its HTTP status and a stable code; one handler in main.py renders them.
+"""Errors that people see. Each has an HTTP status and a stable code; one handler in main.py renders them.
 
 MoodarenaError
 ├── BadInput 422            what was sent cannot be used

@@ -24,7 +24,7 @@ class Challenge(Dated, Base):
 
 
 class DatasetVersion(Dated, Base):
-    """One built dataset. Its files lie in storage by digest; the current version is what runs are made from."""
+    """One built dataset. Its files lie in storage by digest; runs are made from the current version."""
 
     __tablename__ = "dataset_version"
     __table_args__ = (UniqueConstraint("challenge_id", "name", "version"),)

@@ -14,7 +14,7 @@ FINAL_STATES = ("ranked", "finished", "failed", "cancelled")
 
 
 class Submission(Dated, Base):
-    """States: verify → toy → (counted: test) → score → ranked (counted) or finished (toy); failed, cancelled."""
+    """States: verify → toy → (counted: test) → score → ranked (counted), finished (toy); failed, cancelled."""
 
     __tablename__ = "submission"
     __table_args__ = (Index("ix_submission_quota", "team_id", "task", "kind"),)
@@ -51,7 +51,7 @@ class Submission(Dated, Base):
         session.add(Transition(submission_id=self.id, before=self.state, after=to, cause=cause))
         self.state = to
         if to in FINAL_STATES:
-            self.finished_at = now()  # type: ignore[assignment]
+            self.finished_at = now()
 
     def fail(self, session: Session, failure: Failure) -> None:
         """End as failed, with one story for the participant and one for the operator."""
