@@ -6,14 +6,15 @@ import signal
 import threading
 import time
 
-from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
+from celery.exceptions import WorkerShutdown
+from celery.signals import celeryd_after_setup, worker_shutdown, worker_shutting_down
 
 from backend.config import Settings
 from backend.platform import Platform
 from backend.queue import LOOK_FOR_WORK
-from submissions.engine import Engine
+from submissions.engine import Engine, EngineError
 from worker import tasks
-from worker.slots import Slot, node_name, parse_slots
+from worker.slots import Slot, SlotTaken, node_name, parse_slots
 from worker.sweep import Janitor
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,15 @@ _open: list[Slot | Janitor] = []
 
 
 def _start(**_: object) -> None:
-    index = int(os.environ["MOODARENA_SLOT"])
+    try:
+        _open_slot(int(os.environ["MOODARENA_SLOT"]))
+    except (SlotTaken, EngineError) as error:
+        # Celery only logs what its signals raise and would go on without a slot; the supervisor tries again.
+        log.error("this slot cannot be served: %s", error)
+        raise WorkerShutdown(1) from error
+
+
+def _open_slot(index: int) -> None:
     engine = Engine(namespace=node_name(settings))
     slot = Slot(platform, engine, parse_slots(settings.slots)[index])
     if index == 0:
@@ -59,6 +68,7 @@ def _follow(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-worker_ready.connect(_start)
+# Not `worker_ready`: the slot finds its work without a broker too.
+celeryd_after_setup.connect(_start)
 worker_shutting_down.connect(_hurry)
 worker_shutdown.connect(_stop)

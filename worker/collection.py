@@ -1,7 +1,6 @@
 """From the files that a container left to one result per case."""
 
 import gzip
-from collections.abc import Callable
 from pathlib import Path
 
 import nibabel
@@ -17,37 +16,48 @@ from scoring.histograms import absent_histogram, voxel_histogram
 from submissions.contract import Outcome, prediction_name
 from submissions.predictions import Reading, read_case_score, read_voxel_scores
 from worker.blobs import Blobs
+from worker.keeping import Kept
 
 
 class Collector:
     """Reads and scores the predictions of one run.
 
     `unfinished` is the outcome of cases without output when the container did not end well: crashed or
-    timed_out; None when it did, and then they are missing.
+    timed_out; None when it did, and then they are missing. What is scored is copied to `kept`, if given,
+    under the name that it would have if the input had been named by the case's id.
     """
 
     def __init__(
-        self, run: Run, task: Task, entry: Entry, manifest: Manifest, blobs: Blobs, unfinished: Outcome | None
+        self,
+        run: Run,
+        task: Task,
+        entry: Entry,
+        manifest: Manifest,
+        blobs: Blobs,
+        unfinished: Outcome | None = None,
+        kept: Kept | None = None,
     ) -> None:
         self._run, self._task, self._entry, self._manifest = run, task, entry, manifest
-        self._blobs, self._unfinished = blobs, unfinished
+        self._blobs, self._unfinished, self._kept = blobs, unfinished, kept
         self._cases = {case.id: case for case in manifest.cases}
 
-    def collect(self, directory: Path, progress: Callable[[], None] = lambda: None) -> list[CaseResult]:
+    def collect(self, directory: Path) -> list[CaseResult]:
         """One result for every case of the run; no case is left out."""
-        results = []
-        for item in self._run.cases:
-            results.append(self._case(directory, self._cases[item["id"]], item["name"]))
-            progress()
-        return results
+        return [self._case(directory, self._cases[item["id"]], item["name"]) for item in self._run.cases]
 
     def _case(self, directory: Path, case: Case, name: str) -> CaseResult:
         by_voxel = self._task.level == "voxel"
         template = self._entry.voxel_prediction if by_voxel else self._entry.case_prediction
         file_name = prediction_name(template, name)
         if by_voxel:
-            return self._voxels(case, read_voxel_scores(directory, file_name, self._manifest.shape))
-        reading = read_case_score(directory, file_name)
+            reading = read_voxel_scores(directory, file_name, self._manifest.shape)
+        else:
+            reading = read_case_score(directory, file_name)
+        if self._kept is not None and reading.outcome is Outcome.SCORED:
+            self._kept.copy(directory / file_name, prediction_name(template, f"{case.id}.nii.gz"))
+        return self._voxels(case, reading) if by_voxel else self._number(case, reading)
+
+    def _number(self, case: Case, reading: Reading) -> CaseResult:
         result = self._result(case, reading)
         if reading.outcome is Outcome.SCORED:
             low, high = self._task.clip

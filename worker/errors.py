@@ -1,5 +1,6 @@
 """How work on a run can end other than well."""
 
+from submissions.container import Stop
 from submissions.contract import Failure
 
 
@@ -12,8 +13,8 @@ class Rejected(Exception):
 
 
 class Stopped(Exception):
-    """Work was given up early; `reason` is a `container.Stop`."""
+    """Work was given up early."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: Stop) -> None:
+        super().__init__(reason.value)
         self.reason = reason

@@ -2,23 +2,22 @@
 
 import logging
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-import numpy as np
 from sqlalchemy.orm import Session, joinedload
 
+from backend.intake import wake
 from backend.models.run import Run
 from backend.models.score import CaseResult
 from backend.models.submission import Submission
-from backend.platform import Platform
 from challenges.spec import Challenge
 from submissions.archive import ArchiveLimits, ArchiveRejected
+from submissions.container import Stop
 from submissions.contract import Code, Failure, Outcome, failure, failure_of_case, general_message, scripts_of
-from submissions.engine import Engine
 from submissions.image import inspect_archive
 from worker import figures, images, leases, shards, stages
-from worker.blobs import Blobs
+from worker.bench import Bench
 from worker.errors import Rejected, Stopped
 from worker.heartbeat import Heartbeat
 from worker.leases import Lease, LeaseLost
@@ -26,22 +25,13 @@ from worker.leases import Lease, LeaseLost
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Bench:
-    """What a slot works with."""
+def run(bench: Bench, lease: Lease) -> bool:
+    """Carry out one claimed run. Every end is written down, or left to the next attempt.
 
-    platform: Platform
-    engine: Engine
-    blobs: Blobs
-    node: str
-    slot: str
-    gpu: str | None
-    rng: np.random.Generator
-    stopping: Callable[[], bool]
-
-
-def run(bench: Bench, lease: Lease) -> None:
-    """Carry out one claimed run. Every end is written down, or left to the next attempt."""
+    Returns:
+        False if the platform failed: this node may be in trouble.
+    """
+    well = True
     try:
         with bench.platform.database.read() as session:
             task = session.get_one(Run, lease.run_id, options=[joinedload(Run.submission)])
@@ -56,11 +46,13 @@ def run(bench: Bench, lease: Lease) -> None:
         cause = rejected.failure
         _guarded(bench, lease, lambda session: _reject(session, lease, cause))
     except Exception as error:
+        well = False
         log.exception("%s: run %s failed by our fault", bench.slot, lease.run_id)
         cause = failure(Code.PLATFORM, detail="".join(traceback.format_exception(error)))
         attempts = bench.platform.settings.max_attempts
         _guarded(bench, lease, lambda session: leases.give_back(session, lease, cause, attempts))
-    bench.platform.announce()
+    wake.announce(bench.platform)
+    return well
 
 
 def _verify(bench: Bench, lease: Lease, task: Run, challenge: Challenge, heart: Heartbeat) -> None:
@@ -72,7 +64,7 @@ def _verify(bench: Bench, lease: Lease, task: Run, challenge: Challenge, heart: 
     except ArchiveRejected as rejected:
         raise Rejected(rejected.failure) from rejected
     _require_scripts(challenge, submission, facts.found)
-    images.ensure(bench.engine, bench.blobs, submission, facts.id, bench.platform.storage.scratch("work"))
+    images.ensure(bench, lease, submission, facts.id)
     with bench.platform.database.write() as session:
         submission, run = leases.hold(session, lease)
         submission.image_id, submission.image_volumes = facts.id, list(facts.volumes)
@@ -91,46 +83,56 @@ def _require_scripts(challenge: Challenge, submission: Submission, found: frozen
 
 def _shard(bench: Bench, lease: Lease, task: Run, challenge: Challenge, heart: Heartbeat) -> None:
     shard = shards.Shard(bench, lease, task, challenge)
-    ended, results = shard.evaluate(heart)
-    verdict = _verdict(task, challenge, ended.failure, results)
-    with bench.platform.database.write() as session:
-        submission, run = leases.hold(session, lease)
-        session.add_all(results)
-        run.wall_seconds, run.peak_memory = ended.wall_seconds, ended.peak_memory
-        run.log = ended.log if task.stage == "toy" else None
-        if verdict is None:
-            _done(session, submission, run, bench)
-        else:
-            run.failure_detail = f"{verdict.detail}\n\n{ended.log}"
-            _fail(session, submission, run, verdict)
+    with shard.kept as kept:
+        ended = shard.evaluate(heart)
+        verdict = _verdict(task, challenge, ended.failure, ended.results)
+        with bench.platform.database.write() as session:
+            submission, run = leases.hold(session, lease)
+            session.add_all(ended.results)
+            run.wall_seconds, run.peak_memory = ended.wall_seconds, ended.peak_memory
+            run.log = ended.log if task.stage == "toy" else None
+            kept.put_in_place()
+            if verdict is None:
+                _done(session, submission, run, bench)
+            else:
+                detail = f"{verdict.detail}\n\n{ended.log}".strip()
+                _fail(session, submission, run, replace(verdict, detail=detail))
 
 
 def _verdict(
-    task: Run, challenge: Challenge, ended: Failure | None, results: list[CaseResult]
+    task: Run, challenge: Challenge, ended: Failure | None, results: Sequence[CaseResult]
 ) -> Failure | None:
     """Whether the shard's end, or what it left, fails the submission; toys fail for every blemish."""
     if task.stage == "toy":
         return ended or _blemish(task, results)
-    if ended is not None and challenge.counted.on_incomplete == "fail":
-        return Failure(ended.code, general_message(ended.code), ended.detail or ended.message, ended.ours)
-    if challenge.tasks[task.task].missing == "reject" and (blemish := _blemish(task, results)):
-        return Failure(blemish.code, general_message(blemish.code), blemish.message)
-    return None
+    blemish = _blemish(task, results) if challenge.tasks[task.task].missing == "reject" else None
+    cause = ended if blemish or challenge.counted.on_incomplete == "fail" else None
+    cause = cause or blemish
+    return cause and replace(
+        cause, message=general_message(cause.code), detail=f"{cause.message}\n{cause.detail}".strip()
+    )
 
 
-def _blemish(task: Run, results: list[CaseResult]) -> Failure | None:
-    names = {item["id"]: item["name"] for item in task.cases}
+def _blemish(task: Run, results: Sequence[CaseResult]) -> Failure | None:
+    """The failure for the first case without a usable prediction, or None if all have one."""
     bad = [result for result in results if result.outcome != Outcome.SCORED]
     if not bad:
         return None
-    alike = sum(result.outcome == bad[0].outcome for result in bad) - 1
-    return failure_of_case(Outcome(bad[0].outcome), names[bad[0].case_id], bad[0].detail, others=alike)
+    first = bad[0]
+    if first.outcome in (Outcome.CRASHED, Outcome.TIMED_OUT):
+        return failure(Code(first.outcome))
+    name = next(item["name"] for item in task.cases if item["id"] == first.case_id)
+    alike = sum(result.outcome == first.outcome for result in bad) - 1
+    return failure_of_case(Outcome(first.outcome), name, first.detail, others=alike)
 
 
 def _score(bench: Bench, lease: Lease, task: Run, challenge: Challenge, heart: Heartbeat) -> None:
+    # Computed before the lock is taken: all results are there, and nobody adds to them any more.
+    with bench.platform.database.read() as session:
+        scores = figures.score(session, session.get_one(Submission, task.submission_id), task.id)
     with bench.platform.database.write() as session:
         submission, run = leases.hold(session, lease)
-        session.add_all(figures.score(session, submission, run))
+        session.add_all(scores)
         _done(session, submission, run, bench)
 
 
@@ -149,8 +151,7 @@ def _reject(session: Session, lease: Lease, cause: Failure) -> None:
 
 
 def _fail(session: Session, submission: Submission, run: Run, cause: Failure) -> None:
-    run.failure_code, run.failure_message = cause.code.value, cause.message
-    run.failure_detail = run.failure_detail or cause.detail
+    run.failure_code, run.failure_message, run.failure_detail = cause.code, cause.message, cause.detail
     leases.close(run, "failed")
     if not submission.is_final:
         submission.fail(session, cause)
@@ -159,7 +160,7 @@ def _fail(session: Session, submission: Submission, run: Run, cause: Failure) ->
 
 def _stopped(bench: Bench, lease: Lease, stopped: Stopped) -> None:
     log.info("%s: run %s: %s", bench.slot, lease.run_id, stopped.reason)
-    if stopped.reason == "cancelled":
+    if stopped.reason is Stop.CANCELLED:
         _guarded(bench, lease, lambda session: leases.close(leases.hold(session, lease)[1], "cancelled"))
 
 

@@ -29,8 +29,12 @@ class Figure:
     undefined_because: str | None = None
 
 
-def score(session: Session, submission: Submission, run: Run) -> list[Score]:
-    """Figures for every part, task and dataset on which the submission has results."""
+def score(session: Session, submission: Submission, run_id: int) -> list[Score]:
+    """Figures for every part, task and dataset on which the submission has results, on behalf of a run.
+
+    Raises:
+        ValueError: there is not exactly one result for every case.
+    """
     query = select(Run.stage, Run.task, Run.dataset, Run.dataset_version).where(
         Run.submission_id == submission.id, Run.stage.in_(("toy", "test")), Run.state == "done"
     )
@@ -41,7 +45,7 @@ def score(session: Session, submission: Submission, run: Run) -> list[Score]:
         figure = _figure(submission.challenge.spec.tasks[task], task, stage, manifest, results)
         scores.append(
             Score(
-                run_id=run.id,
+                run_id=run_id,
                 submission_id=submission.id,
                 stage=stage,
                 task=task,

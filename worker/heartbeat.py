@@ -40,16 +40,17 @@ class Heartbeat:
             self._renew()
 
     def _renew(self) -> None:
+        asked = time.monotonic()
         try:
             with self._database.write() as session:
                 beat = renew(session, self._lease, self._settings.lease_seconds)
         except SQLAlchemyError as error:
             log.warning("run %s: heartbeat failed: %s", self._lease.run_id, error)
             # Nobody answered for a whole lease: by now the run may be somebody else's.
-            if time.monotonic() - self._answered > self._settings.lease_seconds:
+            if asked - self._answered > self._settings.lease_seconds:
                 self.stop = Stop.LEASE_LOST
             return
-        self._answered = time.monotonic()
+        self._answered = asked
         if not beat.held:
             self.stop = Stop.LEASE_LOST
         elif beat.cancelled:

@@ -1,26 +1,26 @@
 """Images on this node, loaded from the validated archive and run by id."""
 
-from pathlib import Path
-
 from backend.models.submission import Submission
 from submissions.contract import Code, failure
-from submissions.engine import Engine, LoadRefused
+from submissions.engine import LoadRefused
 from submissions.image import rewrite_without_tags
-from worker.blobs import Blobs
+from worker.bench import Bench
 from worker.errors import Rejected
+from worker.leases import Lease
 
 
-def ensure(engine: Engine, blobs: Blobs, submission: Submission, image_id: str, work: Path) -> None:
+def ensure(bench: Bench, lease: Lease, submission: Submission, image_id: str) -> None:
     """Have the image in the engine.
 
     Raises:
         Rejected: the engine refuses it, or makes another image of it than the archive promised.
     """
+    engine = bench.engine
     if engine.image_exists(image_id):
         return
-    archive = work / f"image-{submission.id}.tar"
+    archive = bench.work / f"{lease.job}.tar"
     try:
-        rewrite_without_tags(blobs.ensure(submission.archive_sha256), archive)
+        rewrite_without_tags(bench.blobs.ensure(submission.archive_sha256), archive)
         loaded = engine.load(archive)
     except LoadRefused as refusal:
         raise Rejected(failure(Code.IMAGE_NOT_LOADABLE, detail=str(refusal))) from refusal

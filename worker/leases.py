@@ -29,6 +29,11 @@ class Lease:
     run_id: int
     token: int
 
+    @property
+    def job(self) -> str:
+        """Name of the container, the volume and the folders of the run under this token."""
+        return f"run-{self.run_id}-{self.token}"
+
 
 @dataclass(frozen=True)
 class Beat:
@@ -77,6 +82,8 @@ def renew(session: Session, lease: Lease, lease_seconds: float) -> Beat:
     done = session.execute(update(Run).where(*mine).values(lease_until=now() + lease_seconds))
     if done.rowcount != 1:  # type: ignore[attr-defined]
         return Beat(held=False, cancelled=False)
+    slot = select(Run.worker).where(*mine).scalar_subquery()
+    session.execute(update(WorkerSlot).where(WorkerSlot.name == slot).values(seen_at=now()))
     return Beat(held=True, cancelled=bool(session.scalar(select(Run.cancel_requested).where(*mine))))
 
 
@@ -111,7 +118,11 @@ def give_back(session: Session, lease: Lease, cause: Failure, max_attempts: int)
 
 def requeue_expired(session: Session, settings: Settings) -> int:
     """Give runs whose worker fell silent to somebody else; returns how many."""
-    silent = select(Run.id, Run.submission_id).where(Run.state == "running", Run.lease_until < now())
+    silent = (
+        select(Run.id, Run.submission_id)
+        .where(Run.state == "running", Run.lease_until < now())
+        .order_by(Run.submission_id, Run.id)  # two workers who do this at once must not wait for each other
+    )
     count = 0
     for run_id, submission_id in session.execute(silent).all():
         submission = session.scalars(

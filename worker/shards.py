@@ -2,9 +2,9 @@
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from sqlalchemy import select
 
@@ -16,29 +16,30 @@ from datasets.manifest import Manifest
 from submissions import container
 from submissions.container import RunOutcome, Stop
 from submissions.contract import Code, Failure, Outcome, explain_exit, failure, size_text
-from submissions.output import Output, choose_output
+from submissions.engine import EngineError
+from submissions.output import Output
 from submissions.sandbox import Job
 from worker import images
+from worker.bench import Bench
 from worker.collection import Collector
 from worker.errors import Stopped
 from worker.heartbeat import Heartbeat
+from worker.keeping import Kept
 from worker.leases import Lease
 
-if TYPE_CHECKING:
-    from worker.evaluation import Bench
-
 log = logging.getLogger(__name__)
-WORK = "work"
+PREDICTIONS = "predictions"
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How the container ended; `failure` None means well."""
+    """How the container ended and what it left; `failure` None means well."""
 
     failure: Failure | None
     wall_seconds: float
     peak_memory: int
     log: str
+    results: Sequence[CaseResult]
 
 
 class Shard:
@@ -47,14 +48,13 @@ class Shard:
     A worker that takes the run up again under the same token finds container, input and output as they were.
     """
 
-    def __init__(self, bench: "Bench", lease: Lease, run: Run, challenge: Challenge) -> None:
-        self._bench, self._run, self._challenge = bench, run, challenge
-        self._name = job_name(lease)
-        self._work = bench.platform.storage.scratch(WORK)
-        self._input = self._work / f"{self._name}.input"
+    def __init__(self, bench: Bench, lease: Lease, run: Run, challenge: Challenge) -> None:
+        self._bench, self._lease, self._run, self._challenge = bench, lease, run, challenge
+        self._input = bench.work / f"{lease.job}.input"
         self._manifest = self._read_manifest()
+        self.kept = Kept(bench.work / f"{lease.job}.kept", self._keeping_place())
 
-    def evaluate(self, heart: Heartbeat) -> tuple[Ended, list[CaseResult]]:
+    def evaluate(self, heart: Heartbeat) -> Ended:
         """Run the container and read what it left.
 
         Raises:
@@ -64,38 +64,41 @@ class Shard:
         submission = self._run.submission
         if submission.image_id is None:
             raise ValueError(f"submission {submission.id} was never verified")
-        images.ensure(self._bench.engine, self._bench.blobs, submission, submission.image_id, self._work)
-        self._place_cases()
+        images.ensure(self._bench, self._lease, submission, submission.image_id)
         job = self._job(submission.image_id, submission.image_volumes)
-        output = choose_output(self._bench.engine, job, self._work, log.warning)
-        outcome = self._run_container(job, output, heart)
+        output = self._bench.output(self._bench.engine, job, self._bench.work, log.warning)
+        left = False
         try:
-            if outcome.stopped is not None:
-                raise Stopped(outcome.stopped.value)
-            ended = self._ended(job, outcome)
-            with output.files() as folder:
-                return ended, self._collector(outcome, ended).collect(folder)
-        finally:
-            output.discard()
-            shutil.rmtree(self._input, ignore_errors=True)
-
-    def _run_container(self, job: Job, output: Output, heart: Heartbeat) -> RunOutcome:
-        try:
-            outcome = container.run(self._bench.engine, job, output, self._stop(heart), adopt=True)
-        except BaseException:
-            output.discard()
+            return self._run_and_read(job, output, heart)
+        except Stopped as stopped:
+            left = stopped.reason is Stop.LEAVE
             raise
-        if outcome.stopped is Stop.LEAVE:
-            raise Stopped(Stop.LEAVE.value)
-        return outcome
+        finally:
+            if not left:
+                self._tidy_up(output)
 
-    def _stop(self, heart: Heartbeat) -> Callable[[], Stop | None]:
-        def should_stop() -> Stop | None:
-            if heart.stop is not None:
-                return heart.stop
-            return Stop.LEAVE if self._bench.stopping() else None
+    def _run_and_read(self, job: Job, output: Output, heart: Heartbeat) -> Ended:
+        self._place_cases()
+        outcome = container.run(self._bench.engine, job, output, lambda: self._why_stop(heart), adopt=True)
+        if outcome.stopped is not None:
+            raise Stopped(outcome.stopped)
+        reason = None if outcome.succeeded else _reason(job, outcome)
+        with output.files() as folder:
+            results = self._collector(outcome).collect(folder)
+        return Ended(reason, outcome.wall_seconds, outcome.peak_memory, outcome.log, results)
 
-        return should_stop
+    def _why_stop(self, heart: Heartbeat) -> Stop | None:
+        return heart.stop or (Stop.LEAVE if self._bench.stopping() else None)
+
+    def _tidy_up(self, output: Output) -> None:
+        shutil.rmtree(self._input, ignore_errors=True)
+        try:
+            output.discard()
+        except EngineError as error:
+            # The results are not worse for it; the sweep comes back to what is left.
+            log.warning(
+                "%s: the output of %s stays for the sweep: %s", self._bench.slot, self._lease.job, error
+            )
 
     def _place_cases(self) -> None:
         """The input folder, readable for the container's user; made anew unless it is complete."""
@@ -113,7 +116,7 @@ class Shard:
     def _job(self, image_id: str, volumes: list[str]) -> Job:
         entry = self._challenge.entry
         return Job(
-            name=self._name,
+            name=self._lease.job,
             image_id=image_id,
             command=entry.command_for(self._run.task, self._run.dataset),
             input_dir=self._input,
@@ -121,23 +124,35 @@ class Shard:
             output=entry.output,
             limits=self._challenge.limits,
             cases=len(self._run.cases),
-            labels={"run": str(self._run.id), "slot": self._bench.slot},
+            labels={
+                "run": str(self._lease.run_id),
+                "token": str(self._lease.token),
+                "slot": self._bench.slot,
+            },
             image_volumes=volumes,
             gpu=self._bench.gpu if self._challenge.limits.gpu else None,
         )
 
-    def _ended(self, job: Job, outcome: RunOutcome) -> Ended:
-        reason = None if outcome.succeeded else _reason(job, outcome)
-        return Ended(reason, outcome.wall_seconds, outcome.peak_memory, outcome.log)
-
-    def _collector(self, outcome: RunOutcome, ended: Ended) -> Collector:
+    def _collector(self, outcome: RunOutcome) -> Collector:
         unfinished = None
-        if ended.failure is not None:
+        if not outcome.succeeded:
             unfinished = Outcome.TIMED_OUT if outcome.timed_out else Outcome.CRASHED
         task = self._challenge.tasks[self._run.task]
+        keep = self._challenge.publication.keep_predictions and self._run.stage == "test"
         return Collector(
-            self._run, task, self._challenge.entry, self._manifest, self._bench.blobs, unfinished
+            self._run,
+            task,
+            self._challenge.entry,
+            self._manifest,
+            self._bench.blobs,
+            unfinished,
+            self.kept if keep else None,
         )
+
+    def _keeping_place(self) -> Path:
+        run = self._run
+        folder = self._bench.platform.storage.scratch(PREDICTIONS)
+        return folder / run.submission_id / run.task / run.dataset
 
     def _read_manifest(self) -> Manifest:
         query = select(DatasetVersion).where(
@@ -147,11 +162,6 @@ class Shard:
         )
         with self._bench.platform.database.read() as session:
             return session.scalars(query).one().manifest
-
-
-def job_name(lease: Lease) -> str:
-    """Name of the container, the volume and the folders of a run under one token."""
-    return f"run-{lease.run_id}-{lease.token}"
 
 
 def _reason(job: Job, outcome: RunOutcome) -> Failure:

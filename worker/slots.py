@@ -12,16 +12,19 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from sqlalchemy.exc import SQLAlchemyError
 
 from backend.config import Settings
+from backend.intake import wake
 from backend.platform import Platform
 from backend.queue import LANES
 from submissions.engine import Engine
 from worker import evaluation, leases
+from worker.bench import Bench
 from worker.blobs import Blobs
+from worker.sweep import end_strays
 
 log = logging.getLogger(__name__)
+_GPU = re.compile(r"(GPU|MIG)-[0-9a-f-]+")
 
 
 class SlotTaken(Exception):
@@ -49,7 +52,7 @@ def parse_slots(text: str) -> list[SlotSpec]:
     """Read `MOODARENA_SLOTS`, such as `toy:cpu,test:cpu` or `toy:GPU-1a2b…,test:GPU-3c4d…`.
 
     Raises:
-        ValueError: the text names an unknown lane, or one GPU twice.
+        ValueError: the text names no slot, an unknown lane or device, or one GPU twice.
     """
     slots: list[SlotSpec] = []
     for item in filter(None, (part.strip() for part in text.split(","))):
@@ -59,11 +62,17 @@ def parse_slots(text: str) -> list[SlotSpec]:
                 f"MOODARENA_SLOTS: unknown lane {lane!r} in {item!r}; use one of {', '.join(LANES)}"
             )
         device = device or "cpu"
+        if device != "cpu" and not _GPU.fullmatch(device):
+            raise ValueError(
+                f"MOODARENA_SLOTS: {device!r} is no device; write cpu, or the UUID that `nvidia-smi -L` tells"
+            )
         if device != "cpu" and any(slot.device == device for slot in slots):
             raise ValueError(f"MOODARENA_SLOTS: {device} serves two slots; a GPU is one slot")
         slots.append(
             SlotSpec(lane, device, sum(slot.lane == lane and slot.device == device for slot in slots))
         )
+    if not slots:
+        raise ValueError("MOODARENA_SLOTS names no slot; write toy:cpu,test:cpu, or leave it out")
     return slots
 
 
@@ -84,11 +93,11 @@ class Slot:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._loop, name=self.name)
-        self._bench = evaluation.Bench(
+        self._resumed = False
+        self._bench = Bench(
             platform=platform,
             engine=engine,
             blobs=Blobs(platform.settings, platform.storage),
-            node=node_name(platform.settings),
             slot=self.name,
             gpu=spec.gpu,
             rng=np.random.default_rng(),
@@ -110,38 +119,55 @@ class Slot:
         """Ask for the end and wait for it."""
         self.begin_stop()
         self._thread.join()
+        self._bench.blobs.close()
         self._lock.close()
 
     def _loop(self) -> None:
-        settings = self.platform.settings
-        self._resume()
         while not self._stopping.is_set():
             try:
                 self.look_for_work()
-            except SQLAlchemyError as error:
-                log.error("%s: the database does not answer: %s", self.name, error)
-            self._wake.wait(settings.poll_seconds)
+            except Exception:
+                # A thread that ended here would leave a process that looks alive and does nothing.
+                log.exception("%s: could not look for work; tries again", self.name)
+            self._wake.wait(self.platform.settings.poll_seconds)
             self._wake.clear()
+
+    def look_for_work(self) -> None:
+        """Take up what a predecessor left, then carry out runs of this lane until none waits."""
+        if not self._resumed:
+            self._resume()
+            self._resumed = True
+        while not self._stopping.is_set():
+            lease = self._claim()
+            if lease is None:
+                return
+            if not evaluation.run(self._bench, lease):
+                # Others may fare better with the next attempt; here, what is wrong may pass.
+                self._stopping.wait(self.platform.settings.poll_seconds)
 
     def _resume(self) -> None:
         with self.platform.database.write() as session:
             mine = leases.reclaim(session, self.name, self.platform.settings.lease_seconds)
+        for job in end_strays(self.engine, self.name, {lease.job for lease in mine}):
+            log.info("%s: ended %s, whose lease had run out", self.name, job)
         for lease in mine:
             log.info("%s: takes up run %s again", self.name, lease.run_id)
             evaluation.run(self._bench, lease)
 
-    def look_for_work(self) -> None:
-        """Carry out runs of this lane until none waits."""
+    def _claim(self) -> leases.Lease | None:
         settings = self.platform.settings
-        while not self._stopping.is_set():
-            with self.platform.database.write() as session:
-                leases.sign_in(session, self.name, self.spec.lane, self.spec.device)
-                leases.requeue_expired(session, settings)
-                lease = leases.claim(session, self.spec.lane, self.name, settings.lease_seconds)
-            self.platform.announce()
-            if lease is None:
-                return
-            evaluation.run(self._bench, lease)
+        ready = self.engine.ping()
+        if not ready:
+            # Runs claimed now would only use up their attempts.
+            log.error("%s: the container engine does not answer; no run is taken", self.name)
+        with self.platform.database.write() as session:
+            leases.sign_in(session, self.name, self.spec.lane, self.spec.device)
+            leases.requeue_expired(session, settings)
+            lease = (
+                leases.claim(session, self.spec.lane, self.name, settings.lease_seconds) if ready else None
+            )
+        wake.announce(self.platform)
+        return lease
 
 
 def _lock_name(spec: SlotSpec) -> str:

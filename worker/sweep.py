@@ -1,6 +1,7 @@
 """Tidying up: what a crash left behind on this node goes at start and every hour, if ours and not needed."""
 
 import logging
+import re
 import shutil
 import threading
 import time
@@ -16,12 +17,13 @@ from backend.models.submission import ACTIVE_STATES, Submission
 from backend.models.user import WebSession
 from backend.platform import Platform
 from submissions import sweep
-from submissions.engine import Engine
+from submissions.engine import LABEL, NAME_LABEL, Engine
+from worker.bench import WORK
 from worker.leases import Lease
-from worker.shards import WORK, job_name
 
 log = logging.getLogger(__name__)
-FOLDER_GRACE_SECONDS = 600
+GRACE_SECONDS = 600
+_LEFTOVER = re.compile(r"\.?(run-\d+-\d+)\.(input|kept|tar.*)")
 
 
 class Janitor:
@@ -56,7 +58,7 @@ class Janitor:
             jobs, images = _needed_jobs(session), _needed_images(session)
         work = self.platform.storage.scratch(WORK)
         removed = sweep.sweep(self.engine, work, jobs, images)
-        _remove_folders(work, jobs)
+        _remove_leftovers(work, jobs)
         with self.platform.database.write() as session:
             session.execute(delete(WebSession).where(WebSession.expires_at < now()))
         uploads = remove_expired(self.platform.database, self.platform.storage)
@@ -65,7 +67,7 @@ class Janitor:
 
 def _needed_jobs(session: Session) -> set[str]:
     running = session.execute(select(Run.id, Run.token).where(Run.state == "running"))
-    return {job_name(Lease(run_id, token)) for run_id, token in running}
+    return {Lease(run_id, token).job for run_id, token in running}
 
 
 def _needed_images(session: Session) -> set[str]:
@@ -75,8 +77,29 @@ def _needed_images(session: Session) -> set[str]:
     return {image for image in session.scalars(active) if image}
 
 
-def _remove_folders(work: Path, jobs: set[str]) -> None:
-    for folder in work.glob("run-*.input"):
-        old = time.time() - folder.stat().st_mtime > FOLDER_GRACE_SECONDS
-        if folder.name.removesuffix(".input") not in jobs and old:
-            shutil.rmtree(folder, ignore_errors=True)
+def _remove_leftovers(work: Path, jobs: set[str]) -> None:
+    """Input folders, copies of predictions and rewritten archives of runs that nobody works on."""
+    for path in work.iterdir():
+        found = _LEFTOVER.fullmatch(path.name)
+        if found is None or found[1] in jobs or time.time() - path.lstat().st_mtime < GRACE_SECONDS:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def end_strays(engine: Engine, slot: str, needed: set[str]) -> list[str]:
+    """Kill what a dead predecessor of this slot left running and what is not `needed`; returns the jobs.
+
+    Its lease ran out, so the run is somebody else's: a container that goes on would only take the GPU or the
+    CPU of its successor. The caller holds the slot's lock.
+    """
+    strays = [
+        state
+        for state in engine.containers()
+        if state.labels.get(f"{LABEL}.slot") == slot and state.labels.get(NAME_LABEL) not in needed
+    ]
+    for state in strays:
+        engine.remove(state.id)
+    return [state.labels[NAME_LABEL] for state in strays]
