@@ -22,6 +22,8 @@ from docker.errors import APIError, DockerException, NotFound
 
 LABEL = "moodarena"
 NAME_LABEL = f"{LABEL}.name"
+# While a container ends, Docker answers nothing about it until its output is on the disk.
+_SECONDS = 600
 _LOAD_SECONDS = 3600
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _NOT_RUNNING = {"created", "configured", "initialized", "exited", "dead", "removing"}
@@ -106,7 +108,9 @@ class Engine:
         self.namespace = namespace
         with _translated("reach the engine"):
             self._docker = (
-                docker.DockerClient(base_url=url, timeout=120) if url else docker.from_env(timeout=120)
+                docker.DockerClient(base_url=url, timeout=_SECONDS)
+                if url
+                else docker.from_env(timeout=_SECONDS)
             )
         self._api: Any = self._docker.api
         self._facts: Facts | None = None
@@ -227,7 +231,7 @@ class Engine:
             return
         with _translated("initialise a container"):
             url = f"{self._api.base_url}/v4.0.0/libpod/containers/{container_id}/init"
-            self._api._raise_for_status(self._api.post(url, timeout=120))
+            self._api._raise_for_status(self._api.post(url, timeout=_SECONDS))
 
     def start(self, container_id: str) -> None:
         """Start a container.
@@ -357,7 +361,7 @@ def _translated(doing: str, refused: type[EngineError] = EngineError) -> Iterato
     except APIError as error:
         told = str(error.explanation or error)
         kind = refused
-        if _blames_image(told):
+        if refused is EngineError and _blames_image(told):
             kind = StartRefused
         elif isinstance(error, NotFound):
             kind = _Missing

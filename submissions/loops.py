@@ -26,7 +26,7 @@ _LOOP_CTL_GET_FREE = 0x4C82
 _LOOP_MAJOR = 7
 _FORMAT_TRIES = 8
 _ATTACH_TRIES = 10
-_MOUNT_TRIES = 20
+_MOUNT_SECONDS = 300.0
 _MOUNT_PAUSE = 0.1
 _NO_ROOM = 8 * BLOCK
 
@@ -180,12 +180,13 @@ def mounted(device: str, folder: Path) -> Iterator[Path]:
 
 
 def _mount(device: str, folder: Path) -> None:
-    """Mount, waiting a moment for an engine that is still unmounting."""
-    for attempt in range(_MOUNT_TRIES):
+    """Mount, waiting for an engine that is still unmounting, which writes all to the disk first."""
+    deadline = time.monotonic() + _MOUNT_SECONDS
+    while True:
         try:
             _tool("mount", "-t", "ext4", "-o", "ro,nosuid,nodev,noexec", device, str(folder))
         except LoopError as error:
-            if "busy" not in str(error) or attempt + 1 == _MOUNT_TRIES:
+            if "busy" not in str(error) or time.monotonic() >= deadline:
                 raise
             time.sleep(_MOUNT_PAUSE)
         else:

@@ -179,7 +179,8 @@ def test_the_peak_of_memory_is_what_the_script_held_not_what_it_read(
     outcome = run(sandbox_engine, job, output)
     output.discard()
 
-    assert 6 * MIB <= outcome.peak_memory < 13 * MIB
+    cache_is_told = not sandbox_engine.facts().podman
+    assert 6 * MIB <= outcome.peak_memory < (13 * MIB if cache_is_told else 64 * MIB)
 
 
 def test_a_sweep_removes_what_a_dead_worker_left_and_keeps_what_is_needed(
