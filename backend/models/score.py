@@ -36,8 +36,10 @@ class Score(Dated, Base):
     """Figures of one submission on one part of one dataset; `average_precision` None means undefined."""
 
     __tablename__ = "score"
-    __table_args__ = (UniqueConstraint("run_id", "stage", "task", "dataset"),
-                      UniqueConstraint("submission_id", "stage", "task", "dataset"))
+    __table_args__ = (
+        UniqueConstraint("run_id", "stage", "task", "dataset"),
+        UniqueConstraint("submission_id", "stage", "task", "dataset"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"))

@@ -14,7 +14,7 @@ FINAL_STATES = ("ranked", "finished", "failed", "cancelled")
 
 
 class Submission(Dated, Base):
-    """States: verify → toy → (counted: test) → score → ranked (counted), finished (toy); failed, cancelled."""
+    """States: verify → toy → (counted: test) → score → ranked or finished; failed; cancelled."""
 
     __tablename__ = "submission"
     __table_args__ = (Index("ix_submission_quota", "team_id", "task", "kind"),)
@@ -68,5 +68,3 @@ class Transition(Dated, Base):
     before: Mapped[str] = mapped_column(String(12))
     after: Mapped[str] = mapped_column(String(12))
     cause: Mapped[str] = mapped_column(String(200))
-
-
