@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import Any
+from typing import Any, Literal
 
 import typer
 from pydantic import BaseModel
@@ -22,6 +22,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 from rich.table import Table
+
+_WIDTH_OF_FILES = 200
 
 
 class Exit(IntEnum):
@@ -88,6 +90,8 @@ def once() -> Callable[[str], None]:
 def show(*parts: Any) -> None:
     """A result for people: tables and text on standard output."""
     console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = _WIDTH_OF_FILES
     for part in parts:
         console.print(escape(part) if isinstance(part, str) else part)
 
@@ -107,8 +111,10 @@ def report(stop: Stop, as_json: bool) -> None:
 def table(*columns: str, title: str | None = None) -> Table:
     """A table without decoration; a column whose name begins with `>` is aligned to the right."""
     made = Table(box=None, title=title, title_justify="left", pad_edge=False)
-    for column in columns:
-        made.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
+    for number, column in enumerate(columns):
+        side: Literal["left", "right"] = "right" if column.startswith(">") else "left"
+        # The first column is what one types again, so it is never cut.
+        made.add_column(column.removeprefix(">"), justify=side, no_wrap=number == 0)
     return made
 
 

@@ -190,7 +190,7 @@ def _scores(found: responses.Submission) -> None:
         show(found.scores_withheld)
     listed = table("task", "dataset", ">AP", "hidden cases")
     for score in found.scores:
-        figure = number(score.average_precision, 6).rstrip("0") if score.average_precision else "–"
+        figure = None if score.average_precision is None else f"{score.average_precision:.6g}"
         add(listed, score.task, score.dataset, figure, counts(score.outcomes))
     if found.scores:
         show(listed)
