@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -31,7 +32,11 @@ from backend.models.submission import Submission
 from backend.models.upload import Upload
 from backend.models.user import User
 from backend.platform import Platform
+from submissions.engine import Engine
+from submissions.sweep import sweep
 from tests.images import busybox
+from worker.bench import WORK
+from worker.slots import node_name
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse battery"
@@ -90,6 +95,7 @@ class Arena:
         migrate.upgrade(self.settings.database)
         self._stack = ExitStack()
         self._workers: list[subprocess.Popen[bytes]] = []
+        self._roots: set[Path] = set()
         with self.platform.database.write() as session:
             challenges.register(session, self.platform.storage, self.spec, self.scans)
             self.user = accounts.sign_up(session, "anna", "anna@example.org", PASSWORD)
@@ -99,6 +105,8 @@ class Arena:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for worker in self._workers:
             self.kill(worker)
+        for root in self._roots:
+            _leave_nothing(root)
         if error is not None:
             print(self.log())
         self._stack.close()
@@ -146,6 +154,7 @@ class Arena:
     def worker(self, data: Path | None = None, **more: str) -> subprocess.Popen[bytes]:
         """Start `python -m worker` in a session of its own, on this platform's database and broker."""
         settings = self.settings
+        self._roots.add(data or settings.data)
         environment = {
             **os.environ,
             "MOODARENA_DATA": str(data or settings.data),
@@ -219,6 +228,12 @@ class Arena:
             f"the submission ended before its {stage} run: {self.submission(submission).failure_detail}"
         )
         return runs[0]
+
+
+def _leave_nothing(root: Path) -> None:
+    """What killed workers left is removed at once; theirs would be by the next sweep, which never comes."""
+    engine = Engine(namespace=node_name(Settings(data=root)))
+    sweep(engine, root / WORK, needed=(), needed_images=(), young=timedelta(0))
 
 
 def children(process: int) -> list[int]:
