@@ -3,7 +3,7 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -20,7 +20,6 @@ class Settings(BaseSettings):
     worker_token: SecretStr | None = None
     origin_url: str = ""
     slots: str = "toy:cpu,test:cpu"
-    images_kept: int = Field(default=4, ge=0)
 
     lease_seconds: float = 120
     heartbeat_seconds: float = 10
