@@ -104,7 +104,7 @@ shrink() {
 debootstrapped() {
     # shellcheck disable=SC2046
     privileged env PATH="$PATH" debootstrap --variant=minbase --keyring="$KEYRING" \
-        --include=python3-numpy,python3-packaging "$SUITE" "$tree" $(mirror) &&
+        --include=python3-numpy,python3-packaging,python-is-python3 "$SUITE" "$tree" $(mirror) &&
         add_nibabel &&
         shrink &&
         privileged tar -C "$tree" --exclude='./dev/*' --exclude='./proc/*' --exclude='./sys/*' -cf "$tree.tar" . &&
