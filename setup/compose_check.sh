@@ -57,6 +57,7 @@ take_down() {
     [ "$status" = 0 ] || { compose ps; compose logs --no-color; } >>"$LOG" 2>&1 || true
     [ "$status" = 0 ] || say "compose check failed; what the services said is in $LOG"
     compose down --volumes --timeout 20 >>"$LOG" 2>&1 || say "the stack $project was not taken down; see $LOG"
+    "$PYTHON" setup/image.py remove moodarena/backend:check moodarena/worker:check >>"$LOG" 2>&1 || true
     privileged rm -rf "$data"
     rm -f "$settings"
     exit "$status"

@@ -1,6 +1,6 @@
-"""What base_image.sh asks of the container engine, over the API that the platform uses.
+"""What base_image.sh and compose_check.sh ask of the container engine, over the API that the platform uses.
 
-    image.py has NAME | pull NAME | build NAME <DOCKERFILE | import NAME TAR
+    image.py has NAME | pull NAME | build NAME <DOCKERFILE | import NAME TAR | remove NAME...
 
 Exits with 1 when `has` finds nothing, with 3 and a line on standard error when the engine says no.
 """
@@ -37,6 +37,9 @@ def main(arguments: list[str]) -> int:
             answer = client.api.import_image_from_file(str(Path(tar)), repository, tag, changes=changes)
             if not has(client, name):
                 raise DockerException(answer.strip())
+        case ["remove", *names]:
+            for name in names:
+                client.images.remove(name)
         case _:
             print(__doc__, file=sys.stderr)
             return 2
