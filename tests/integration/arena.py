@@ -27,6 +27,7 @@ from backend.challenges import service as challenges
 from backend.config import Settings
 from backend.intake import service as intake
 from backend.models.base import Base
+from backend.models.challenge import Challenge, DatasetVersion
 from backend.models.run import Run
 from backend.models.submission import Submission
 from backend.models.upload import Upload
@@ -71,7 +72,7 @@ def _changed(line: str, values: Mapping[str, str]) -> str:
 
 @dataclass
 class Arena:
-    """A platform in a folder, a team `team` in the challenge `demo`, and workers that a test starts and kills."""
+    """A platform in a folder, a team in the challenge `demo`, and workers that a test starts and kills."""
 
     folder: Path
     scans: Path
@@ -112,6 +113,17 @@ class Arena:
         self._stack.close()
         self.platform.close()
 
+    def variant(self, challenge: str, **changes: Any) -> None:
+        """A further challenge on the same cases, with a team of its own; `changes` as for `spec_text`."""
+        text = spec_text(id=challenge, **changes)
+        with self.platform.database.write() as session:
+            session.add(Challenge(id=challenge, title=challenge, spec_text=text))
+            session.flush()
+            for row in session.scalars(select(DatasetVersion).filter_by(challenge_id="demo")).all():
+                copy = {"name": row.name, "version": row.version, "manifest_text": row.manifest_text}
+                session.add(DatasetVersion(challenge_id=challenge, **copy))
+            teams.create(session, challenge, session.get_one(User, self.user.id), "team")
+
     # --- handing in ---
 
     def submit(
@@ -119,19 +131,24 @@ class Arena:
         scripts: Mapping[str, str],
         kind: str = "counted",
         task: str | None = "sample",
-        name: str = "image",
+        challenge: str = "demo",
+        more: Mapping[str, bytes] | None = None,
         config: Mapping[str, object] | None = None,
     ) -> str:
-        """Hand in a busybox image with these scripts (path in `/workspace` to text); returns the id."""
+        """Hand in a busybox image with these scripts (path in `/workspace` to text); returns the id.
+
+        `more` are further files of the image, by path.
+        """
         files = {f"workspace/{path}": f"#!/bin/sh\n{text}".encode() for path, text in scripts.items()}
+        files |= more or {}
         archive = self.folder / "archive.tar"
-        busybox.write_archive(archive, f"{name}-{secrets.token_hex(4)}", files, config=config)
+        busybox.write_archive(archive, f"image-{secrets.token_hex(4)}", files, config=config)
         digest = self.platform.storage.put_file(archive)
         with self.platform.database.write() as session:
             user = session.get_one(User, self.user.id)
             upload = Upload(
                 user_id=user.id,
-                challenge_id="demo",
+                challenge_id=challenge,
                 file_name="archive.tar",
                 size=archive.stat().st_size,
                 sha256=digest,
@@ -140,7 +157,8 @@ class Arena:
             )
             session.add(upload)
             session.flush()
-            made = intake.submit(session, self.platform.storage, user, "demo", upload.id, kind, task, name)
+            storage = self.platform.storage
+            made = intake.submit(session, storage, user, challenge, upload.id, kind, task, "image")
         self.platform.announce()
         return made.id
 
