@@ -113,8 +113,16 @@ podman_directory() {
     [ -O "$directory" ] && [ ! -L "$directory" ] && echo "$directory"
 }
 
+# Podman starts a container's first process through catatonit, which its package only recommends.
+need_catatonit() {
+    for init in catatonit ${MOODARENA_CATATONIT-/usr/libexec/podman/catatonit /usr/lib/podman/catatonit}; do
+        if has "$init"; then return 0; fi
+    done
+    apt_install "the init of Podman's containers" catatonit
+}
+
 start_podman() {
-    has podman || return 1
+    has podman && need_catatonit || return 1
     directory=$(podman_directory) || return 1
     HOST=unix://$directory/podman.sock
     if answers "$HOST"; then return 0; fi
@@ -128,8 +136,11 @@ start_podman() {
         [ -d /run/systemd/system ] || printf 'cgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
     } >"$STATE/containers.conf"
     say "starting Podman's Docker-compatible socket, log in $STATE/podman.log"
-    CONTAINERS_CONF=$STATE/containers.conf setsid podman system service --time=0 "$HOST" \
-        >"$STATE/podman.log" 2>&1 </dev/null 9>&- &
+    # From there, since the monitors of its containers drop files where the service was started.
+    (
+        cd "$STATE"
+        CONTAINERS_CONF=$STATE/containers.conf exec setsid podman system service --time=0 "$HOST"
+    ) >"$STATE/podman.log" 2>&1 </dev/null 9>&- &
     podman=$!
     if wait_until_answers "$HOST" "$podman"; then
         remember podman "$podman"

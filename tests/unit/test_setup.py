@@ -273,6 +273,7 @@ def test_a_daemon_started_for_one_command_is_stopped_when_the_command_ends(machi
 def test_podman_serves_when_no_docker_answers_with_explicit_limits_and_runc(machine: Machine):
     machine.has_apt()
     machine.program("podman", DAEMON)
+    machine.program("catatonit", "exit 0")
     machine.program("runc", ":")
     done = machine.run(MOODARENA_NO_INSTALL="1")
     (socket,) = machine.folder.glob("moodarena-engine-*/podman.sock")
@@ -285,9 +286,21 @@ def test_podman_serves_when_no_docker_answers_with_explicit_limits_and_runc(mach
     assert not machine.daemon_runs()
 
 
+def test_podman_gets_the_init_that_its_package_only_recommends(machine: Machine):
+    machine.has_apt()
+    machine.program("podman", DAEMON)
+    declined = machine.run(MOODARENA_NO_INSTALL="1", MOODARENA_CATATONIT="")
+    assert declined.returncode == 1
+    assert "apt-get install catatonit" in declined.stderr
+    machine.run(MOODARENA_CATATONIT="", MOODARENA_ENGINE="podman")
+    assert "installing catatonit" in machine.told_before_installing()
+    machine.run("stop")
+
+
 def test_docker_is_preferred_to_podman_unless_podman_is_asked_for(machine: Machine):
     machine.has_dockerd()
     machine.program("podman", DAEMON)
+    machine.program("catatonit", "exit 0")
     assert "docker.sock" in machine.run("run", "sh", "-c", 'echo "$DOCKER_HOST"').stdout
     chosen = machine.run("run", "sh", "-c", 'echo "$DOCKER_HOST"', MOODARENA_ENGINE="podman")
     assert "podman.sock" in chosen.stdout
