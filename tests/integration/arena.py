@@ -33,7 +33,7 @@ from backend.models.submission import Submission
 from backend.models.upload import Upload
 from backend.models.user import User
 from backend.platform import Platform
-from submissions.engine import Engine
+from submissions.engine import NAME_LABEL, Engine
 from submissions.sweep import sweep
 from tests.images import busybox
 from worker.bench import WORK
@@ -222,6 +222,15 @@ class Arena:
     def rows(self, table: type[Base], **conditions: object) -> list[Any]:
         with self.platform.database.read() as session:
             return list(session.scalars(select(table).filter_by(**conditions)))
+
+    def jobs(self) -> set[str]:
+        """Names of the jobs, like run-7-1, of which there are containers on this platform's own node."""
+        states = Engine(namespace=node_name(self.settings)).containers()
+        return {state.labels[NAME_LABEL] for state in states}
+
+    def has_container(self, run: Run) -> bool:
+        """Whether this platform's own node has a container of a run, dead or alive."""
+        return any(job.startswith(f"run-{run.id}-") for job in self.jobs())
 
     def final(self, submission: str) -> Submission:
         """Wait until the submission is over."""

@@ -3,7 +3,6 @@
 import gzip
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import docker
@@ -97,13 +96,6 @@ def failed(arena: Arena, submission: str, code: str) -> Submission:
     ended = arena.final(submission)
     assert (ended.state, ended.failure_code) == ("failed", code), ended.failure_detail
     return ended
-
-
-def containers(arena: Arena) -> str:
-    prefix = f"moodarena-{node_name(arena.settings)}-"
-    with closing(docker.from_env()) as client:
-        names = [container.name or "" for container in client.containers.list(all=True)]
-    return " ".join(name for name in names if name.startswith(prefix))
 
 
 def test_what_is_cancelled_before_a_worker_saw_it_is_never_run(arena: Arena, ids: dict[str, str]) -> None:
@@ -220,7 +212,7 @@ def test_a_toy_submission_does_not_wait_for_a_long_test_run_which_can_be_cancell
 ) -> None:
     arena.until(lambda: len(running(arena, ids["long"])) == 2, "both test slots to be taken")
     run = running(arena, ids["long"])[0]
-    arena.until(lambda: f"run-{run.id}-" in containers(arena), "its container")
+    arena.until(lambda: arena.has_container(run), "its container")
     toy = arena.submit(all_scripts(), "toy", None)
     ended = arena.final(toy)
     assert ended.state == "finished", ended.failure_detail
@@ -228,7 +220,7 @@ def test_a_toy_submission_does_not_wait_for_a_long_test_run_which_can_be_cancell
     assert len(running(arena, ids["long"])) == 2
     arena.cancel(ids["long"])
     assert arena.submission(ids["long"]).state == "cancelled"
-    arena.until(lambda: f"run-{run.id}-" not in containers(arena), "the container to go")
+    arena.until(lambda: not arena.has_container(run), "the container to go")
     arena.until(lambda: not running(arena, ids["long"]), "the runs to end")
     assert {run.state for run in runs_of(arena, ids["long"], "test")} == {"cancelled"}
 
@@ -258,7 +250,7 @@ def test_time_and_memory_are_recorded_and_nothing_of_a_run_stays(arena: Arena, i
     assert max(run.wall_seconds or 0 for run in arena.rows(Run, stage="toy")) > 0
     assert max(run.peak_memory or 0 for run in arena.rows(Run, stage="test")) > 100_000
     engine = Engine(namespace=node_name(arena.settings))
-    assert engine.containers() == []
+    assert arena.jobs() == set()
     assert engine.volumes() == []
     assert list((arena.settings.data / "work").iterdir()) == []
     told = subprocess.run(["/usr/sbin/losetup", "-a"], capture_output=True, text=True, check=True)
