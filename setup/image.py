@@ -5,6 +5,7 @@
 Exits with 1 when `has` finds nothing, with 3 and a line on standard error when the engine says no.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -35,8 +36,9 @@ def main(arguments: list[str]) -> int:
             repository, _, tag = name.rpartition(":")
             changes = [PATH, 'CMD ["python3"]']
             answer = client.api.import_image_from_file(str(Path(tar)), repository, tag, changes=changes)
-            if not has(client, name):
+            if not (found := re.findall(r"sha256:[0-9a-f]{64}", answer)):
                 raise DockerException(answer.strip())
+            client.api.tag(found[-1], repository, tag)  # Podman imports under a name of its own
         case ["remove", *names]:
             for name in names:
                 client.images.remove(name)
