@@ -10,7 +10,6 @@ from backend.config import Settings
 from backend.db import Database
 from backend.models.run import Outbox
 
-LANES = ("toy", "test")
 LOOK_FOR_WORK = "worker.tasks.look_for_work"
 MESSAGE_SECONDS = 60
 

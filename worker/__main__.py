@@ -9,7 +9,7 @@ import threading
 import time
 
 from backend.config import Settings
-from worker.slots import SlotSpec, parse_slots
+from worker.setting import SlotSpec, parse_slots
 
 log = logging.getLogger("worker")
 RESTART_SECONDS = 2

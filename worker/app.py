@@ -14,7 +14,8 @@ from backend.platform import Platform
 from backend.queue import LOOK_FOR_WORK
 from submissions.engine import Engine, EngineError
 from worker import tasks
-from worker.slots import Slot, SlotTaken, node_name, parse_slots
+from worker.setting import parse_slots
+from worker.slots import Slot, SlotTaken, node_name
 from worker.sweep import Janitor
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,8 @@ from tests.unit.backend.world import World
 from tests.unit.worker.conftest import GPU
 from worker import leases
 from worker.leases import Lease
-from worker.slots import Slot, SlotSpec, SlotTaken, node_name, parse_slots
+from worker.setting import SlotSpec, parse_slots
+from worker.slots import Slot, SlotTaken, node_name
 
 HOLD = """
 import fcntl, sys, time
