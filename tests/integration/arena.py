@@ -89,7 +89,7 @@ class Arena:
             worker_token=SecretStr(secrets.token_hex(16)),
             lease_seconds=5,
             heartbeat_seconds=0.5,
-            poll_seconds=0.5,
+            poll_seconds=0.2,
             **self.more,
         )
         self.platform = Platform.open(self.settings)
