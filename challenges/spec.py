@@ -93,7 +93,7 @@ class CaseCounts(_Strict):
     training: int = Field(ge=1)
     toy_abnormal: int = Field(ge=1)
     toy_normal: int = Field(ge=1)
-    test: dict[Slug, int]
+    test: dict[Slug, Annotated[int, Field(ge=1)]]  # a stage without a run would never end
 
 
 class Dataset(_Strict):
