@@ -238,7 +238,8 @@ def walked(
     for task in ("sample", "pixel"):
         again[task] = hand_in(people[first.name], first.image(folder), "counted", task).id
     for (name, task), submission in ids.items():
-        assert ended(people[name], submission).state == "ranked", (name, task)
+        over = ended(people[name], submission)
+        assert over.state == "ranked", (name, task, over.failure, over.runs)
     for submission in again.values():
         assert ended(people[first.name], submission).state == "ranked"
     return Walked(installation, Truth(scans), people, ids, again)
