@@ -43,4 +43,6 @@ def failure_of_cases(cases: Sequence[tuple[str, Outcome, str]]) -> Failure | Non
     if not bad:
         return None
     name, outcome, detail = bad[0]
+    if outcome in (Outcome.CRASHED, Outcome.TIMED_OUT):
+        return failure(Code(outcome))
     return failure_of_case(outcome, name, detail, others=sum(other[1] is outcome for other in bad) - 1)

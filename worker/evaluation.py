@@ -14,8 +14,9 @@ from backend.models.submission import Submission
 from challenges.spec import Challenge
 from submissions.archive import ArchiveLimits, ArchiveRejected
 from submissions.container import Stop
-from submissions.contract import Code, Failure, Outcome, failure, failure_of_case, general_message, scripts_of
+from submissions.contract import Code, Failure, Outcome, failure, general_message, scripts_of
 from submissions.image import inspect_archive
+from submissions.verdict import failure_of_cases
 from worker import figures, images, leases, shards, stages
 from worker.bench import Bench
 from worker.errors import Rejected, Stopped
@@ -115,15 +116,10 @@ def _verdict(
 
 def _blemish(task: Run, results: Sequence[CaseResult]) -> Failure | None:
     """The failure for the first case without a usable prediction, or None if all have one."""
-    bad = [result for result in results if result.outcome != Outcome.SCORED]
-    if not bad:
-        return None
-    first = bad[0]
-    if first.outcome in (Outcome.CRASHED, Outcome.TIMED_OUT):
-        return failure(Code(first.outcome))
-    name = next(item["name"] for item in task.cases if item["id"] == first.case_id)
-    alike = sum(result.outcome == first.outcome for result in bad) - 1
-    return failure_of_case(Outcome(first.outcome), name, first.detail, others=alike)
+    names = {item["id"]: item["name"] for item in task.cases}
+    return failure_of_cases(
+        [(names[result.case_id], Outcome(result.outcome), result.detail) for result in results]
+    )
 
 
 def _score(bench: Bench, lease: Lease, task: Run, challenge: Challenge, heart: Heartbeat) -> None:

@@ -15,10 +15,11 @@ from challenges.spec import Challenge
 from datasets.manifest import Manifest
 from submissions import container
 from submissions.container import RunOutcome, Stop
-from submissions.contract import Code, Failure, Outcome, explain_exit, failure, size_text
+from submissions.contract import Failure
 from submissions.engine import EngineError
 from submissions.output import Output
 from submissions.sandbox import Job
+from submissions.verdict import failure_of_run, unfinished_outcome
 from worker import images
 from worker.bench import Bench
 from worker.collection import Collector
@@ -37,7 +38,7 @@ class Ended:
 
     failure: Failure | None
     wall_seconds: float
-    peak_memory: int
+    peak_memory: int | None
     log: str
     results: Sequence[CaseResult]
 
@@ -82,10 +83,15 @@ class Shard:
         outcome = container.run(self._bench.engine, job, output, lambda: self._why_stop(heart), adopt=True)
         if outcome.stopped is not None:
             raise Stopped(outcome.stopped)
-        reason = None if outcome.succeeded else _reason(job, outcome)
         with output.files() as folder:
             results = self._collector(outcome).collect(folder)
-        return Ended(reason, outcome.wall_seconds, outcome.peak_memory, outcome.log, results)
+        return Ended(
+            failure_of_run(job, outcome),
+            outcome.wall_seconds,
+            outcome.peak_memory or None,
+            outcome.log,
+            results,
+        )
 
     def _why_stop(self, heart: Heartbeat) -> Stop | None:
         return heart.stop or (Stop.LEAVE if self._bench.stopping() else None)
@@ -134,9 +140,6 @@ class Shard:
         )
 
     def _collector(self, outcome: RunOutcome) -> Collector:
-        unfinished = None
-        if not outcome.succeeded:
-            unfinished = Outcome.TIMED_OUT if outcome.timed_out else Outcome.CRASHED
         task = self._challenge.tasks[self._run.task]
         keep = self._challenge.publication.keep_predictions and self._run.stage == "test"
         return Collector(
@@ -145,7 +148,7 @@ class Shard:
             self._challenge.entry,
             self._manifest,
             self._bench.blobs,
-            unfinished,
+            unfinished_outcome(outcome),
             self.kept if keep else None,
         )
 
@@ -162,18 +165,3 @@ class Shard:
         )
         with self._bench.platform.database.read() as session:
             return session.scalars(query).one().manifest
-
-
-def _reason(job: Job, outcome: RunOutcome) -> Failure:
-    """What to tell about a container that did not end well, the most telling cause first."""
-    limits = job.limits
-    if outcome.timed_out:
-        return failure(Code.TIMED_OUT, detail=outcome.cause, seconds=job.seconds, cases=job.cases)
-    if outcome.out_of_memory:
-        return failure(Code.OUT_OF_MEMORY, detail=outcome.cause, limit=size_text(limits.memory))
-    if outcome.output_full:
-        return failure(Code.OUTPUT_FULL, detail=outcome.cause, limit=size_text(job.output_bytes))
-    if outcome.exit_code is None:
-        return failure(Code.CRASHED, detail=outcome.cause)
-    hint = explain_exit(outcome.exit_code)
-    return failure(Code.CRASHED, detail=outcome.cause, exit_code=outcome.exit_code, hint=hint)

@@ -62,6 +62,8 @@ def _plan(session: Session, submission: Submission, stage: str, rng: np.random.G
                     shard=number,
                     cases=shard,
                     lane=_LANE[stage],
+                    # In the toy lane, whoever only wants to try an image goes first.
+                    priority=0 if submission.kind == "toy" else 1,
                 )
             )
 
