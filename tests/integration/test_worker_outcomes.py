@@ -244,11 +244,12 @@ def test_time_and_memory_are_recorded_and_nothing_of_a_run_stays(arena: Arena, i
     for submission in ids.values():
         arena.final(submission)
     arena.until(lambda: not arena.rows(Run, state="running"), "the last run to end")
-    for run in arena.rows(Run, state="done"):
-        if run.stage in ("toy", "test"):
-            assert None not in (run.wall_seconds, run.peak_memory)
-    assert max(run.wall_seconds or 0 for run in arena.rows(Run, stage="toy")) > 0
-    assert max(run.peak_memory or 0 for run in arena.rows(Run, stage="test")) > 100_000
+    ran = [run for run in arena.rows(Run, state="done") if run.stage in ("toy", "test")]
+    assert all(run.wall_seconds is not None for run in ran)
+    # A container that is gone before the first look has no memory that could be told.
+    lasting = [run for run in ran if run.wall_seconds > 1]
+    assert {run.stage for run in lasting} >= {"test"}
+    assert all((run.peak_memory or 0) > 100_000 for run in lasting)
     engine = Engine(namespace=node_name(arena.settings))
     assert arena.jobs() == set()
     assert engine.volumes() == []
