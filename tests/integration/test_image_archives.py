@@ -57,7 +57,7 @@ def layer(*members: Member) -> bytes:
     return tar((SCRIPT[1:], b"exit 0\n"), (f"only/{uuid.uuid4()}", b""), *members)
 
 
-@pytest.mark.parametrize("tag", ["", f"moodarena-test-{uuid.uuid4().hex[:8]}:1"])
+@pytest.mark.parametrize("tag", ["", f"moodarena-test-{uuid.uuid4().hex[:8]}:1"], ids=["untagged", "tagged"])
 def test_what_the_engine_saves_is_loaded_again_as_the_same_image_without_its_name(
     shelf: Shelf, tmp_path: Path, tag: str
 ) -> None:
