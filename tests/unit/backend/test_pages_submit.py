@@ -189,8 +189,9 @@ def test_a_form_reads_the_same_however_it_is_cut_into_pieces(archive: bytes, cut
         return received.extend
 
     reader = FormReader(f"multipart/form-data; boundary={BOUNDARY}", begin)
+    closed = form.rindex(b"--") + 2  # a line break may follow, and says nothing
     for start, end in pairwise(sorted({0, len(form), *(cut for cut in cuts if cut < len(form))})):
-        assert not reader.complete
+        assert reader.complete == (start >= closed)
         reader.feed(form[start:end])
     assert reader.complete
     assert bytes(received) == archive + b"\r\n--" + archive[:5]
