@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.config import Settings
 from backend.db import Database, now
 from backend.migrate import current_revision, newest_revision
+from backend.models.challenge import Challenge
 from backend.models.run import WorkerSlot
 from backend.queue import celery_app
 from submissions import loops
@@ -59,8 +60,25 @@ def _of_database(settings: Settings) -> Iterator[Finding]:
     try:
         yield check_database(database)
         yield check_workers(database)
+        yield from check_promised_gpus(database)
     finally:
         database.close()
+
+
+def check_promised_gpus(database: Database) -> Iterator[Finding]:
+    """Challenges that promise a GPU while slots without one carry out their runs."""
+    try:
+        with database.read() as session:
+            promising = [row.id for row in session.scalars(select(Challenge)) if row.spec.limits.gpu]
+            bare = select(WorkerSlot.name).where(
+                WorkerSlot.device == "cpu", WorkerSlot.seen_at > now() - WORKER_SECONDS
+            )
+            slots = session.scalars(bare.order_by(WorkerSlot.name)).all()
+    except SQLAlchemyError:
+        return  # told by check_database
+    if promising and slots:
+        found = f"{', '.join(promising)} promises a GPU, and {', '.join(slots)} has none"
+        yield Finding("GPU promised", "note", found, "name GPUs in MOODARENA_SLOTS, or write `gpu: false`")
 
 
 def check_disk(data: Path) -> Finding:

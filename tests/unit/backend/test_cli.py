@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 from backend import cli
 from backend.commands import doctor
 from backend.config import Settings
+from backend.db import now
 from backend.models.run import WorkerSlot
 from backend.models.user import User
 from backend.platform import Platform
@@ -218,3 +219,14 @@ def test_gpus_are_read_from_what_the_driver_lists(tmp_path: Path, monkeypatch: p
     assert doctor.check_gpu("toy:GPU-1a2b,test:GPU-3c4d").state == "ok"
     assert doctor.check_gpu("toy:cpu,test:GPU-3c4d").state == "note"
     assert "GPU-9" in doctor.check_gpu("toy:cpu,test:GPU-9").found
+
+
+def test_the_doctor_tells_when_a_challenge_promises_a_gpu_that_a_slot_lacks(ready: World) -> None:
+    database = ready.platform.database
+    ready.challenge("modest", gpu="false")
+    ready.challenge("hungry", gpu="true")
+    assert list(doctor.check_promised_gpus(database)) == []
+    ready.add(WorkerSlot(name="node/test-cpu-0", lane="test", device="cpu", seen_at=now()))
+    (finding,) = doctor.check_promised_gpus(database)
+    assert finding.state == "note"
+    assert finding.found == "hungry promises a GPU, and node/test-cpu-0 has none"
