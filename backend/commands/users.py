@@ -29,7 +29,7 @@ def add(
     password = console.read_password(password_stdin)
     with console.opened() as platform, platform.database.write() as session:
         user = service.sign_up(session, name, email, password, role)
-        console.show(_described(user), as_json, f"{user.name} is a {user.role} now.")
+        console.show(_described(user), as_json, f"{user.name} now has the role {user.role}.")
 
 
 @app.command("list")
@@ -56,7 +56,7 @@ def role(name: Name, new_role: Annotated[str, typer.Argument(metavar="ROLE")], a
     with console.opened() as platform, platform.database.write() as session:
         user = service.by_name(session, name)
         service.set_role(session, user, new_role)
-        _tell(session, user, as_json, f"{user.name} is a {new_role} now.")
+        _tell(session, user, as_json, f"{user.name} now has the role {new_role}.")
 
 
 @app.command()
