@@ -7,6 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -41,7 +42,7 @@ def chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("google-chrome")
 
 
-class Server:
+class Server(ABC):
     """A process in a folder of its own that dies with the tests, even when they are killed."""
 
     interrupt = "TERM"
@@ -62,8 +63,9 @@ class Server:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    @abstractmethod
     def start(self) -> None:
-        raise NotImplementedError
+        """Start the server, and return when it answers."""
 
     def stop(self) -> None:
         """Ask the server to end, and see that it has."""

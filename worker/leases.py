@@ -79,12 +79,12 @@ def reclaim(session: Session, worker: str, lease_seconds: float) -> list[Lease]:
 def renew(session: Session, lease: Lease, lease_seconds: float) -> Beat:
     """Say that the worker lives; learn whether the run is still its own and still wanted."""
     mine = (Run.id == lease.run_id, Run.token == lease.token, Run.state == "running")
-    done = session.execute(update(Run).where(*mine).values(lease_until=now() + lease_seconds))
-    if done.rowcount != 1:  # type: ignore[attr-defined]
+    renewed = update(Run).where(*mine).values(lease_until=now() + lease_seconds)
+    found = session.execute(renewed.returning(Run.worker, Run.cancel_requested)).one_or_none()
+    if found is None:
         return Beat(held=False, cancelled=False)
-    slot = select(Run.worker).where(*mine).scalar_subquery()
-    session.execute(update(WorkerSlot).where(WorkerSlot.name == slot).values(seen_at=now()))
-    return Beat(held=True, cancelled=bool(session.scalar(select(Run.cancel_requested).where(*mine))))
+    session.execute(update(WorkerSlot).where(WorkerSlot.name == found.worker).values(seen_at=now()))
+    return Beat(held=True, cancelled=found.cancel_requested)
 
 
 def hold(session: Session, lease: Lease) -> tuple[Submission, Run]:

@@ -44,7 +44,7 @@ def hand_in(page: Page, archive: Path) -> None:
 
 def only_submission(world: World) -> Submission:
     with world.read() as session:
-        return session.query(Submission).one()  # type: ignore[no-any-return]
+        return session.query(Submission).one()
 
 
 @pytest.fixture

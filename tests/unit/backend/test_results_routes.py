@@ -112,7 +112,7 @@ def test_a_stream_tells_changes_only_and_holds_no_connection_meanwhile(
         stream = changes(world.platform.database, toy.id, ada)
         states = [await told(stream)]
         pool = world.platform.database.engine.pool
-        assert pool.checkedout() == 0  # type: ignore[attr-defined]
+        assert pool.checkedout() == 0
         world.moved(toy, "toy")
         states.append(await told(stream))
         world.moved(toy, "toy", "cancelled")
@@ -120,7 +120,7 @@ def test_a_stream_tells_changes_only_and_holds_no_connection_meanwhile(
 
     async def told(stream: AsyncIterator[object]) -> str:
         event = await asyncio.wait_for(anext(stream), 10)
-        return str(json.loads(event.data)["state"])  # type: ignore[attr-defined]
+        return str(json.loads(event.data)["state"])
 
     assert asyncio.run(story()) == ["verify", "toy", "cancelled"]
 

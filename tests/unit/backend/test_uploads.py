@@ -78,7 +78,7 @@ def test_bytes_at_another_offset_are_refused_with_the_right_one(
     for offset in (0, 999, 1001):
         answer = send(client, ada, upload, offset, CONTENT[offset : offset + 10])
         assert code(answer) == (409, "wrong_offset")
-        assert answer[1]["error"]["facts"] == {"offset": 1000}  # type: ignore[index]
+        assert answer[1]["error"]["facts"] == {"offset": 1000}
     assert send(client, ada, upload, 1000, CONTENT[1000:])[1]["state"] == "complete"
 
 

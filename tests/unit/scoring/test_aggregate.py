@@ -55,4 +55,4 @@ def test_a_missing_case_scores_by_the_policy(
 
 def test_a_missing_case_has_no_score_where_it_rejects_the_submission() -> None:
     with pytest.raises(ValueError, match="reject"):
-        absent_case_score(1, "reject")  # type: ignore[arg-type]
+        absent_case_score(1, "reject")

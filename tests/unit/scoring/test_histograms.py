@@ -175,7 +175,7 @@ def test_an_absent_case_counts_by_the_policy(policy: Literal["zero", "worst"], n
 
 def test_an_absent_case_has_no_score_where_it_rejects_the_submission() -> None:
     with pytest.raises(ValueError, match="reject"):
-        absent_histogram(np.array([True]), "reject")  # type: ignore[arg-type]
+        absent_histogram(np.array([True]), "reject")
 
 
 def test_counts_of_another_length_are_refused() -> None:

@@ -184,6 +184,6 @@ def test_every_command_speaks_json_and_explains_itself() -> None:
     found = dict(leaves(get_command(app)))
     assert len(found) >= 16
     for path, command in found.items():
-        options = {name for parameter in command.params for name in parameter.opts}  # type: ignore[attr-defined]
+        options = {name for parameter in command.params for name in parameter.opts}
         assert "--json" in options, path
-        assert command.help, path  # type: ignore[attr-defined]
+        assert command.help, path

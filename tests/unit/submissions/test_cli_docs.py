@@ -65,7 +65,7 @@ def test_every_command_of_a_guide_exists_with_its_options(name: str) -> None:
 )
 def test_every_command_is_in_its_guide(program: str, name: str) -> None:
     text = re.sub(r"\s+", " ", text_of(name))
-    for top, command in get_command(PROGRAMS[program]).commands.items():  # type: ignore[attr-defined]
+    for top, command in get_command(PROGRAMS[program]).commands.items():
         names = [f"{top} {inner}" for inner in getattr(command, "commands", {})] or [top]
         unsaid = [known for known in names if f"{program} {known}" not in text]
         assert not unsaid

@@ -51,7 +51,7 @@ def job(tmp_path: Path) -> Job:
 @pytest.fixture
 def run_with(job: Job, tmp_path: Path) -> Callable[..., RunOutcome]:
     def go(engine: FakeEngine, **options: object) -> RunOutcome:
-        return run(engine, job, FakeOutput(engine, job, tmp_path / "outputs"), **options)  # type: ignore[arg-type]
+        return run(engine, job, FakeOutput(engine, job, tmp_path / "outputs"), **options)
 
     return go
 

@@ -37,7 +37,7 @@ def collector(
         spec = session.get_one(Challenge, "demo").spec
         manifest = session.scalars(select(DatasetVersion).filter_by(name="brain")).one().manifest
     blobs = Blobs(world.platform.settings, world.platform.storage)
-    return Collector(run, spec.tasks[task], spec.entry, manifest, blobs, kept=kept, **more)  # type: ignore[arg-type]
+    return Collector(run, spec.tasks[task], spec.entry, manifest, blobs, kept=kept, **more)
 
 
 def write_map(path: Path, scores: np.ndarray) -> None:

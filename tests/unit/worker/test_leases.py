@@ -252,7 +252,7 @@ def test_a_database_that_is_away_for_longer_than_a_lease_ends_the_work(world: Wo
         def write(self) -> None:
             raise OperationalError("UPDATE run", {}, Exception("connection refused"))
 
-    with Heartbeat(Away(), Lease(1, 1), settings) as heart:  # type: ignore[arg-type]
+    with Heartbeat(Away(), Lease(1, 1), settings) as heart:
         assert heart.stop is None
         deadline = time.monotonic() + 20
         while heart.stop is None and time.monotonic() < deadline:

@@ -129,7 +129,7 @@ def test_a_crash_on_hidden_cases_fails_with_the_general_sentence_and_tells_the_o
     assert carried_out(world, bench_of, engine)
     ended = submission_of(world, run)
     assert (ended.state, ended.failure_code, ended.failure_ours) == ("failed", "crashed", False)
-    assert ended.failure_message.startswith("The container ended with an error.")  # type: ignore[union-attr]
+    assert ended.failure_message.startswith("The container ended with an error.")
     assert "22ff" not in str(ended.failure_message)
     for word in ("exit code 3", "22ff.nii.gz is odd"):
         assert word in str(ended.failure_detail)

@@ -150,7 +150,7 @@ def test_a_slot_outlives_a_database_that_is_away(world: World, monkeypatch: pyte
         calls.append(1)
         if len(calls) == 1:
             raise OperationalError("SELECT", {}, Exception("connection refused"))
-        return reclaim(*arguments)  # type: ignore[arg-type]
+        return reclaim(*arguments)
 
     monkeypatch.setattr(leases, "reclaim", away_at_first)
     with opened(world, FakeEngine(), "toy:cpu") as slot:

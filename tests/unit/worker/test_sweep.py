@@ -25,10 +25,10 @@ class AgedEngine(FakeEngine):
 
     young: tuple[str, ...] = ()
 
-    def containers(self):  # type: ignore[no-untyped-def]
+    def containers(self):
         return [replace(s, created=OLD) if s.name not in self.young else s for s in super().containers()]
 
-    def volumes(self):  # type: ignore[no-untyped-def]
+    def volumes(self):
         return [replace(v, created=OLD) if v.name not in self.young else v for v in super().volumes()]
 
 
@@ -112,7 +112,7 @@ def test_a_sweep_that_fails_is_tried_again(world: World) -> None:
     sweeps = []
 
     class Broken(FakeEngine):
-        def containers(self):  # type: ignore[no-untyped-def]
+        def containers(self):
             sweeps.append(1)
             raise OSError("the engine is away")
 
