@@ -44,6 +44,21 @@ class Dates(_Strict):
         return self
 
 
+class Objects(_Strict):
+    """Counting found lesions (Zimmerer, thesis, section 4.2): where scores are cut into objects, and how small
+    an object may be. The threshold that counts is the one with the best Dice on the toy cases.
+    """
+
+    thresholds: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(min_length=1, max_length=16)
+    min_volume_mm3: float = Field(default=0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _thresholds_rise(self) -> "Objects":
+        if list(self.thresholds) != sorted(set(self.thresholds)):
+            raise ValueError("`thresholds` must rise from one to the next; sort them and remove repetitions")
+        return self
+
+
 class Metric(_Strict):
     """Average precision, over all cases at once or as the mean over fixed batches of cases."""
 
@@ -52,6 +67,7 @@ class Metric(_Strict):
     batch_size: int | None = Field(default=None, ge=2)
     arrangements: int = Field(default=1, ge=1, le=2)
     short_last_batch: Literal["keep"] = "keep"
+    objects: Objects | None = None
 
     @model_validator(mode="after")
     def _batches_have_a_size(self) -> "Metric":
@@ -69,7 +85,7 @@ class Task(_Strict):
     level: Literal["case", "voxel"]
     precision: Literal["float64", "float16"]
     clip: tuple[float, float]
-    missing: Missing
+    missing: Missing = "worst"
     metric: Metric
 
     @model_validator(mode="after")
@@ -84,6 +100,8 @@ class Task(_Strict):
             raise ValueError(
                 "a task with one score per case is scored over all cases; write `over: all_cases`"
             )
+        if self.level == "case" and self.metric.objects is not None:
+            raise ValueError("only voxel scores can be cut into objects; remove `objects`")
         return self
 
 
@@ -180,10 +198,15 @@ class Toy(_Strict):
 
 
 class Ranking(_Strict):
-    """Per dataset, ties share the best place; the consensus is the mean of places, shared when equal."""
+    """Per dataset, ties share the best place; the consensus is the mean of places, shared when equal.
+
+    `bootstraps` and `seed` say how often, and from which draws, the report finds out how sure that is.
+    """
 
     ties: Literal["share_best_place"]
     consensus: Literal["mean_of_places"]
+    bootstraps: int = Field(default=1000, ge=100, le=100_000)
+    seed: int = Field(default=0, ge=0)
 
 
 class Teams(_Strict):
