@@ -45,8 +45,8 @@ class Dates(_Strict):
 
 
 class Objects(_Strict):
-    """Counting found lesions (Zimmerer, thesis, section 4.2): where scores are cut into objects, and how small
-    an object may be. The threshold that counts is the one with the best Dice on the toy cases.
+    """Counting found lesions (Zimmerer, thesis, section 4.2): where scores are cut into objects, how small
+    objects may be. The threshold that counts is the one with the best Dice on the toy cases.
     """
 
     thresholds: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(min_length=1, max_length=16)

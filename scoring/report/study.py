@@ -66,7 +66,7 @@ class Part:
 
 @dataclass(frozen=True)
 class TaskStudy:
-    """One task: who takes part, and the parts by dataset. `protocol` says how it is scored, as in the YAML."""
+    """One task: entrants, and the parts by dataset. `protocol` says how it is scored, as in the YAML."""
 
     slug: str
     title: str
