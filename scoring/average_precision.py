@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 
 class UndefinedMetric(ValueError):
-    """Average precision has no value: nothing is positive."""
+    """A metric has no value, for the reason given: nothing is positive, say."""
 
 
 class NotFinite(ValueError):
@@ -24,16 +24,7 @@ def average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
     `labels` (n,) of 0 and 1 or of booleans, `scores` (n,) taken as float64. Raises `UndefinedMetric` when no
     label is positive, `NotFinite` on NaN and infinite scores, `ValueError` on other labels and on shapes.
     """
-    positive = _as_labels(np.asarray(labels))
-    values = np.asarray(scores, dtype=np.float64)
-    if values.shape != positive.shape:
-        raise ValueError(f"{positive.shape} labels do not match {values.shape} scores")
-    if not np.isfinite(values).all():
-        raise NotFinite("a score is NaN or infinite")
-    thresholds, level = np.unique(values, return_inverse=True)
-    positives = np.bincount(level[positive], minlength=len(thresholds))
-    negatives = np.bincount(level[~positive], minlength=len(thresholds))
-    return average_precision_of_counts(positives, negatives)
+    return average_precision_of_counts(*counts_by_score(labels, scores))
 
 
 def average_precision_of_counts(positives: NDArray[np.int64], negatives: NDArray[np.int64]) -> float:
@@ -49,6 +40,24 @@ def average_precision_of_counts(positives: NDArray[np.int64], negatives: NDArray
     wrong = np.cumsum(negatives[::-1])[::-1][used]
     share = positives[used] / found[-1]
     return float(np.sum(share * (found / (found + wrong))))
+
+
+def counts_by_score(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How many positives and negatives have each distinct score, both (levels,), lowest score first.
+
+    `labels` (n,) of 0 and 1 or of booleans, `scores` (n,) taken as float64. Raises `NotFinite` on NaN and
+    infinite scores, `ValueError` on other labels and on shapes.
+    """
+    positive = _as_labels(np.asarray(labels))
+    values = np.asarray(scores, dtype=np.float64)
+    if values.shape != positive.shape:
+        raise ValueError(f"{positive.shape} labels do not match {values.shape} scores")
+    if not np.isfinite(values).all():
+        raise NotFinite("a score is NaN or infinite")
+    thresholds, level = np.unique(values, return_inverse=True)
+    positives = np.bincount(level[positive], minlength=len(thresholds))
+    negatives = np.bincount(level[~positive], minlength=len(thresholds))
+    return positives, negatives
 
 
 def _as_labels(labels: NDArray[Any]) -> NDArray[np.bool_]:
