@@ -1,7 +1,7 @@
 """Figures by kind, size, contrast or difficulty of the anomaly, among as many normal as abnormal cases.
 
-Average precision rises with the share of positives, so kinds can be compared only at the same share (Zimmerer,
-thesis, section 4.1.4 and Figs. 4.4 to 4.8). Draw the strata once and use them for every submission.
+Average precision rises with the share of positives, so kinds can be compared only at the same share
+(Zimmerer, thesis, section 4.1 and Figs. 4.4 to 4.8). Draw strata once, and use them for every submission.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -79,14 +79,12 @@ def equal_counts(
     normal = order[~label[order]]
     if normal.size == 0:
         raise UndefinedMetric("no case is normal, so none can stand beside the abnormal ones")
-    members: dict[Group, list[int]] = {
-        g: [] for g, a in zip(groups, label, strict=True) if a and g is not None
-    }
-    for place in order[label[order]].tolist():
+    members: dict[Group, list[int]] = {}
+    for place in np.flatnonzero(label).tolist():
         group = groups[place]
         if group is not None:
-            members[group].append(place)
-    return {group: _as_many(np.array(places), normal) for group, places in members.items()}
+            members.setdefault(group, []).append(place)
+    return {group: _as_many(order[np.isin(order, places)], normal) for group, places in members.items()}
 
 
 def bins(values: Sequence[float | None], count: int) -> list[Bin | None]:
@@ -110,7 +108,7 @@ def bins(values: Sequence[float | None], count: int) -> list[Bin | None]:
 def stratified_average_precision(
     labels: ArrayLike, scores: ArrayLike, strata: Mapping[Group, NDArray[np.intp]]
 ) -> dict[Group, CaseFigures]:
-    """Case-level figures of each stratum of `equal_counts`; `labels` and `scores` (n,) as `average_precision`.
+    """Case-level figures of each stratum of `equal_counts`; `labels`, `scores` (n,) as `average_precision`.
 
     Raises `NotFinite` and `ValueError` as `average_precision`; what is undefined says so in its figure.
     """
