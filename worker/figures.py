@@ -12,6 +12,7 @@ from backend.models.challenge import DatasetVersion
 from backend.models.run import Run
 from backend.models.score import CaseResult, Score
 from backend.models.submission import Submission
+from backend.results import versions
 from challenges.spec import Task
 from datasets.manifest import Manifest
 from scoring.aggregate import absent_case_score, mean_over_batches
@@ -38,6 +39,7 @@ def score(session: Session, submission: Submission, run_id: int) -> list[Score]:
     query = select(Run.stage, Run.task, Run.dataset, Run.dataset_version).where(
         Run.submission_id == submission.id, Run.stage.in_(("toy", "test")), Run.state == "done"
     )
+    current = versions.current(session, submission.challenge_id)
     scores = []
     for stage, task, dataset, version in session.execute(query.distinct()).all():
         results = _results(session, submission, stage, task, dataset)
@@ -47,6 +49,7 @@ def score(session: Session, submission: Submission, run_id: int) -> list[Score]:
             Score(
                 run_id=run_id,
                 submission_id=submission.id,
+                scoring_version_id=current.id,
                 stage=stage,
                 task=task,
                 dataset=dataset,

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from backend.challenges import files
 from backend.errors import BadInput, Conflict, NotFound
 from backend.models.challenge import Challenge, DatasetVersion
+from backend.results import versions
 from backend.storage import DigestMismatch, Storage
 from challenges import spec
 from datasets import manifest as manifests
@@ -80,7 +81,8 @@ def register(
 
     Raises:
         BadInput: the YAML, a manifest or a file is wrong, with the remedy.
-        Conflict: this version of a dataset was registered with other content.
+        Conflict: this version of a dataset was registered with other content, or the YAML scores otherwise
+            than figures that are there.
     """
     challenge_spec = _parse(spec_text)
     built = {name: _read_manifest(challenge_spec, name, data) for name in challenge_spec.datasets}
@@ -92,6 +94,7 @@ def register(
         Challenge(id=challenge_spec.id, title=challenge_spec.title, spec_text=spec_text), load=True
     )
     session.flush()
+    versions.register(session, challenge)
     for manifest in built.values():
         _make_current(session, manifest)
     return challenge

@@ -33,6 +33,7 @@ from backend.models.submission import Submission
 from backend.models.upload import Upload
 from backend.models.user import User
 from backend.platform import Platform
+from backend.results import versions
 from submissions.engine import NAME_LABEL, Engine
 from submissions.sweep import sweep
 from tests.images import busybox
@@ -122,6 +123,7 @@ class Arena:
             for row in session.scalars(select(DatasetVersion).filter_by(challenge_id="demo")).all():
                 copy = {"name": row.name, "version": row.version, "manifest_text": row.manifest_text}
                 session.add(DatasetVersion(challenge_id=challenge, **copy))
+            versions.register(session, session.get_one(Challenge, challenge))
             teams.create(session, challenge, session.get_one(User, self.user.id), "team")
 
     # --- handing in ---

@@ -23,6 +23,7 @@ from backend.models.submission import Submission, Transition
 from backend.models.team import Membership, Team
 from backend.models.user import User
 from backend.platform import Platform
+from backend.results import versions
 from datasets.manifest import Case, File, Manifest
 
 ROOT = Path(__file__).parents[3]
@@ -67,7 +68,14 @@ class World:
                 manifest_text=manifest.model_dump_json(),
             )
             self.add(version)
+        with self.write() as session:
+            versions.register(session, session.get_one(Challenge, name))
         return name
+
+    def scoring(self, challenge: str = "demo") -> int:
+        """The id of the challenge's current scoring version."""
+        with self.read() as session:
+            return versions.current(session, challenge).id
 
     @staticmethod
     def _replaced(line: str, replaced: dict[str, str]) -> str:
@@ -193,6 +201,7 @@ class World:
                 Score(
                     run_id=run.id,
                     submission_id=row.id,
+                    scoring_version_id=self.scoring(team.challenge_id),
                     stage="test",
                     task=task,
                     dataset=dataset,
@@ -234,6 +243,7 @@ class World:
             CaseResult(**base, case_id=f"toy0{dataset}", **missing),
             Score(
                 **base,
+                scoring_version_id=self.scoring(submission.challenge_id),
                 dataset_version="v1",
                 average_precision=0.987654321,
                 outcomes={"scored": 1, "missing": 1},
