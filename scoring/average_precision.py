@@ -48,7 +48,7 @@ def counts_by_score(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.in
     `labels` (n,) of 0 and 1 or of booleans, `scores` (n,) taken as float64. Raises `NotFinite` on NaN and
     infinite scores, `ValueError` on other labels and on shapes.
     """
-    positive = _as_labels(np.asarray(labels))
+    positive = as_labels(np.asarray(labels))
     values = np.asarray(scores, dtype=np.float64)
     if values.shape != positive.shape:
         raise ValueError(f"{positive.shape} labels do not match {values.shape} scores")
@@ -60,7 +60,8 @@ def counts_by_score(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.in
     return positives, negatives
 
 
-def _as_labels(labels: NDArray[Any]) -> NDArray[np.bool_]:
+def as_labels(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Labels (n,) of 0 and 1 as booleans. Raises `ValueError` on other values and on other shapes."""
     if labels.ndim != 1:
         raise ValueError(f"labels have {labels.ndim} dimensions, 1 expected")
     positive: NDArray[np.bool_] = labels.astype(np.bool_)

@@ -6,6 +6,7 @@ at most a factor of 2. Counts add up over cases; the figure is the F1 of their s
 """
 
 from dataclasses import dataclass
+from itertools import product
 from math import isfinite, prod
 from typing import Any
 
@@ -64,13 +65,13 @@ def count_objects(predicted: NDArray[np.bool_], truth: NDArray[np.bool_], rule: 
     voxels, sums = _measure(*_label(predicted))
     labels, corner = _label(truth)
     true_voxels, _ = _measure(labels, corner)
-    hits: set[int] = set()
     kept = rule.large_enough(voxels)
-    for size, total in zip(voxels[kept].tolist(), sums[kept], strict=True):
-        target = _object_at(labels, total - size * corner, size)
-        if target and _alike(size, int(true_voxels[target - 1]), rule.factor):
-            hits.add(target)
-    return len(hits), int(kept.sum()) - len(hits), len(true_voxels) - len(hits)
+    voxels, sums = voxels[kept], sums[kept]
+    target = _object_at(labels, sums - voxels[:, None] * corner, voxels)
+    # The object 0, which is none, has no voxels: nothing is like it.
+    hit = _alike(voxels, np.append(0, true_voxels)[target], rule.factor)
+    found = np.unique(target[hit]).size
+    return found, len(voxels) - found, len(true_voxels) - found
 
 
 def f1(found: int, false: int, overlooked: int) -> float:
@@ -119,8 +120,6 @@ def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
 
 def _measure(labels: NDArray[Any], corner: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Voxels (n,) of each object, and the sums of their places in the whole array (n, 3)."""
-    if labels.size == 0:
-        return np.zeros(0, dtype=np.int64), np.zeros((0, 3), dtype=np.int64)
     found = cc3d.statistics(labels, no_slice_conversion=True)
     voxels = found["voxel_counts"][1:].astype(np.int64)
     # A sum below 2**53 survives the division: whole numbers leave no doubt on which side of a border it is.
@@ -128,14 +127,18 @@ def _measure(labels: NDArray[Any], corner: NDArray[np.int64]) -> tuple[NDArray[n
     return voxels, sums + voxels[:, None] * corner
 
 
-def _object_at(labels: NDArray[Any], total: NDArray[np.int64], size: int) -> int:
-    """The object at `total` / `size`, a place within `labels` or not; 0 where there is none."""
+def _object_at(labels: NDArray[Any], sums: NDArray[np.int64], voxels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The objects (n,) at the places `sums` / `voxels`, within `labels` or not; 0 where there is none."""
     # Voxel i spans [i - 1/2, i + 1/2], its borders included: on a border, two touch the place.
-    first = -((size - 2 * total) // (2 * size))
-    last = (2 * total + size) // (2 * size)
-    touched = labels[tuple(slice(max(a, 0), max(b + 1, 0)) for a, b in zip(first, last, strict=True))]
-    return int(touched.max(initial=0))
+    size = voxels[:, None]
+    first, last = -((size - 2 * sums) // (2 * size)), (2 * sums + size) // (2 * size)
+    at = np.zeros(len(voxels), dtype=np.int64)
+    for corner in product((0, 1), repeat=3):
+        # Outside is as the far end, by -1 too: background, for `_label` leaves a layer of it there.
+        place = np.clip(np.where(corner, last, first), -1, np.array(labels.shape) - 1)
+        at = np.maximum(at, labels[tuple(place.T)])
+    return at
 
 
-def _alike(one: int, other: int, factor: float) -> bool:
-    return max(one, other) <= factor * min(one, other)
+def _alike(one: NDArray[np.int64], other: NDArray[np.int64], factor: float) -> NDArray[np.bool_]:
+    return np.asarray(np.maximum(one, other) <= factor * np.minimum(one, other))

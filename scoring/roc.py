@@ -40,7 +40,7 @@ def false_positive_rate(labels: ArrayLike, scores: ArrayLike, true_positive_rate
     """The smallest false-positive rate at which a true-positive rate is reached; lower is better.
 
     The minimum is over the thresholds between scores: nothing is interpolated (FPR@0.95TPR, thesis, section
-    4.1.4). `labels`, `scores` and errors as `auroc`; `ValueError` also unless 0 < `true_positive_rate` <= 1.
+    4.1.5). `labels`, `scores` and errors as `auroc`; `ValueError` also unless 0 < `true_positive_rate` <= 1.
     """
     return false_positive_rate_of_counts(*counts_by_score(labels, scores), true_positive_rate)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scoring.aggregate import mean_over_cases, over_dataset, per_case_average_precision
-from scoring.average_precision import NotFinite, UndefinedMetric, average_precision
+from scoring.average_precision import NotFinite, UndefinedMetric, as_labels, average_precision
 from scoring.histograms import VoxelHistogram
 from scoring.roc import auroc, false_positive_rate
 from scoring.undefined import Figure, figure
@@ -72,7 +72,7 @@ def equal_counts(
     order of first appearance, places in rising order. Raises `UndefinedMetric` when no case is normal,
     `ValueError` on lengths that differ.
     """
-    label = np.asarray(labels).astype(np.bool_)
+    label = as_labels(np.asarray(labels))
     if label.shape != (len(groups),):
         raise ValueError(f"{label.shape} labels do not match {len(groups)} groups")
     order = rng.permutation(len(groups))
