@@ -1,5 +1,7 @@
 """What is told about submissions, and to whom. Times: seconds since the epoch. Sizes in bytes."""
 
+from typing import Any
+
 from pydantic import BaseModel
 
 
@@ -46,7 +48,11 @@ class RunView(BaseModel):
 
 
 class ToyCase(BaseModel):
-    """One toy case; `has_view`: there are pictures of an anomaly map. `label` is 1 for abnormal."""
+    """One toy case; `has_view`: there are pictures of an anomaly map. `label` is 1 for abnormal.
+
+    `average_precision` is that of an abnormal case's voxels, as scored; `exact_average_precision` the same
+    without rounding to float16. `warning` is there where the two differ too much.
+    """
 
     name: str
     outcome: str
@@ -54,27 +60,38 @@ class ToyCase(BaseModel):
     score: float | None
     label: int | None
     has_view: bool
+    average_precision: float | None = None
+    exact_average_precision: float | None = None
+    warning: str | None = None
 
 
 class ToyResult(BaseModel):
-    """Toy results of one task on one dataset; `average_precision` None while unknown or undefined."""
+    """Toy results of one task on one dataset; `average_precision` None while unknown or undefined.
+
+    `note` says what cases without a usable prediction scored, if there are any.
+    """
 
     task: str
     dataset: str
     average_precision: float | None
     undefined_because: str | None
+    note: str | None
     outcomes: dict[str, int]
     cases: list[ToyCase]
 
 
 class ScoreView(BaseModel):
-    """Figures on hidden cases: totals only. Rounded as the challenge says, except for organizers."""
+    """Figures on hidden cases: totals only. Rounded as the challenge says, except for organizers.
+
+    `note` says what cases without a usable prediction scored, if there are any.
+    """
 
     task: str
     dataset: str
     average_precision: float | None
     validation: float | None
     undefined_because: str | None
+    note: str | None
     outcomes: dict[str, int]
 
 
@@ -139,6 +156,26 @@ class SubmissionView(SubmissionSummary):
     operator: OperatorView | None
 
 
+class ScoringOrigin(BaseModel):
+    """Where a scoring version comes from, for organizers; `drawn` names the tasks with batches of its own."""
+
+    created_by: str
+    created_at: float
+    arrangement_seed: int | None
+    drawn: list[str]
+
+
+class ScoringView(BaseModel):
+    """A scoring version. `policy` is {task: {missing, metric}}; `since` when it became the public one."""
+
+    number: int
+    reason: str
+    current: bool
+    since: float | None
+    policy: dict[str, Any]
+    origin: ScoringOrigin | None
+
+
 class BoardRow(BaseModel):
     """One team's place. `ap`, `places`, `validation` and `outcomes` are keyed by dataset."""
 
@@ -160,4 +197,31 @@ class Board(BaseModel):
     task: str
     datasets: list[str]
     decimals: int
+    scoring: ScoringView
     rows: list[BoardRow]
+
+
+class Move(BaseModel):
+    """A team's places on two boards. `movement` says it in words: up 2, down 1, same place."""
+
+    team: str
+    submission: str
+    baseline: bool
+    old_place: int
+    new_place: int
+    movement: str
+
+
+class Comparison(BaseModel):
+    """The same submissions under two scoring versions, in the order of the new board.
+
+    `tau` is Kendall's tau-b of the two rankings, None where undefined.
+    """
+
+    challenge: str
+    task: str
+    old: Board
+    new: Board
+    moves: list[Move]
+    tau: float | None
+    tau_undefined_because: str | None

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 from sqlalchemy.sql.base import ExecutableOption
 
 from backend.db import now
@@ -13,6 +13,7 @@ from backend.errors import BadInput, NotFound
 from backend.models.challenge import DatasetVersion
 from backend.models.run import Run
 from backend.models.score import CaseResult, Score
+from backend.models.scoring import ScoringVersion
 from backend.models.submission import Submission
 from backend.models.team import Membership
 from backend.models.user import User
@@ -30,6 +31,7 @@ from backend.results.schemas import (
     ToyResult,
 )
 from datasets.manifest import Case
+from submissions.contract import Outcome
 
 MOST = 200
 
@@ -180,9 +182,7 @@ def _scores_withheld(session: Session, submission: Submission, viewer: User) -> 
 
 def _scores(session: Session, submission: Submission, viewer: User) -> list[ScoreView]:
     decimals = 17 if viewer.is_organizer else submission.challenge.spec.publication.decimals
-    query = (
-        select(Score).where(Score.submission_id == submission.id, Score.stage == "test").order_by(Score.id)
-    )
+    found = _current_scores(session, submission, "test")
     return [
         ScoreView(
             task=score.task,
@@ -190,21 +190,38 @@ def _scores(session: Session, submission: Submission, viewer: User) -> list[Scor
             average_precision=rounded(score.average_precision, decimals),
             validation=rounded(score.validation, decimals),
             undefined_because=score.undefined_because,
+            note=note_on(score),
             outcomes=score.outcomes,
         )
-        for score in session.scalars(query)
+        for score in found
     ]
+
+
+def _current_scores(session: Session, submission: Submission, stage: str) -> Sequence[Score]:
+    query = (
+        select(Score)
+        .join(Score.scoring_version)
+        .where(Score.submission_id == submission.id, Score.stage == stage, ScoringVersion.current)
+    )
+    return session.scalars(query.order_by(Score.id).options(contains_eager(Score.scoring_version))).all()
+
+
+def note_on(score: Score) -> str | None:
+    """What cases without a usable prediction scored, if there are any and they did."""
+    total = sum(score.outcomes.values())
+    absent = total - score.outcomes.get(Outcome.SCORED, 0)
+    rules = score.scoring_version.policy.get(score.task)
+    if not absent or rules is None or rules["missing"] == "reject":
+        return None
+    have = "case has" if absent == 1 else "cases have"
+    scores = {"zero": "scores 0", "worst": "scores as badly as possible (0 if abnormal, 1 if normal)"}
+    return f"{absent} of {total} {have} no usable prediction; each {scores[rules['missing']]}."
 
 
 def _toy_results(session: Session, submission: Submission, runs: Sequence[Run]) -> list[ToyResult]:
     query = select(CaseResult).where(CaseResult.submission_id == submission.id, CaseResult.stage == "toy")
     found = session.scalars(query.order_by(CaseResult.id)).all()
-    scores = {
-        (score.task, score.dataset): score
-        for score in session.scalars(
-            select(Score).where(Score.submission_id == submission.id, Score.stage == "toy")
-        )
-    }
+    scores = {(score.task, score.dataset): score for score in _current_scores(session, submission, "toy")}
     pairs = dict.fromkeys((result.task, result.dataset) for result in found)
     return [
         _toy_result(
@@ -239,6 +256,7 @@ def _toy_result(results: Sequence[CaseResult], cases: dict[str, Case], score: Sc
         dataset=results[0].dataset,
         average_precision=score.average_precision if score else None,
         undefined_because=score.undefined_because if score else None,
+        note=note_on(score) if score else None,
         outcomes=dict(Counter(result.outcome for result in results)),
         cases=sorted(
             (_toy_case(result, cases[result.case_id]) for result in results if result.case_id in cases),
@@ -255,6 +273,9 @@ def _toy_case(result: CaseResult, case: Case) -> ToyCase:
         score=result.score,
         label=case.label,
         has_view=result.view_sha256 is not None,
+        average_precision=result.figures.get("average_precision"),
+        exact_average_precision=result.figures.get("exact_average_precision"),
+        warning=result.figures.get("collapse"),
     )
 
 
