@@ -1,5 +1,6 @@
 """Average precision against scikit-learn, a slow oracle, and what must leave it unchanged."""
 
+from fractions import Fraction
 from random import Random
 
 import numpy as np
@@ -10,38 +11,18 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
 from scoring.average_precision import NotFinite, UndefinedMetric, average_precision
-
-Ranked = tuple[NDArray[np.int64], NDArray[np.float64]]
-
-
-@st.composite
-def ranked(draw: st.DrawFn) -> Ranked:
-    """Labels with at least one positive, and scores with any amount of ties."""
-    size = draw(st.integers(1, 60))
-    labels = np.array(draw(st.lists(st.integers(0, 1), min_size=size, max_size=size)))
-    labels[draw(st.integers(0, size - 1))] = 1
-    score = draw(
-        st.sampled_from(
-            [
-                st.just(0.5),
-                st.sampled_from([0.0, -0.0, 0.25, 1.0]),
-                st.floats(0, 1),
-                st.floats(allow_nan=False, allow_infinity=False),
-            ]
-        )
-    )
-    return labels, np.array(draw(st.lists(score, min_size=size, max_size=size)))
+from tests.unit.scoring.ranked import Ranked, ranked
 
 
-def brute_force(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> float:
-    """The definition, threshold by threshold, in plain loops."""
-    pairs = list(zip(labels.tolist(), scores.tolist(), strict=True))
+def brute_force(labels: NDArray[np.generic], scores: NDArray[np.generic]) -> Fraction:
+    """The definition, threshold by threshold, in plain loops and without rounding."""
+    pairs = [(int(label), score) for label, score in zip(labels.tolist(), scores.tolist(), strict=True)]
     positives = sum(label for label, _ in pairs)
-    total, recall_before = 0.0, 0.0
+    total, recall_before = Fraction(0), Fraction(0)
     for threshold in sorted({score for _, score in pairs}, reverse=True):
         called = [label for label, score in pairs if score >= threshold]
-        recall = sum(called) / positives
-        total += (recall - recall_before) * sum(called) / len(called)
+        recall = Fraction(sum(called), positives)
+        total += (recall - recall_before) * Fraction(sum(called), len(called))
         recall_before = recall
     return total
 
@@ -55,7 +36,7 @@ def test_it_equals_scikit_learn(case: Ranked) -> None:
 @given(ranked())
 def test_it_equals_the_definition_threshold_by_threshold(case: Ranked) -> None:
     labels, scores = case
-    assert abs(average_precision(labels, scores) - brute_force(labels, scores)) <= 1e-12
+    assert abs(average_precision(labels, scores) - brute_force(labels, scores)) <= 2e-15
 
 
 @given(ranked(), st.randoms(use_true_random=False))
@@ -71,6 +52,27 @@ def test_only_the_order_of_the_scores_matters(case: Ranked) -> None:
     labels, scores = case
     ranks = np.unique(scores, return_inverse=True)[1]
     assert average_precision(labels, ranks) == average_precision(labels, scores)
+
+
+@given(ranked(), st.integers(2, 4))
+def test_every_case_repeated_changes_nothing(case: Ranked, times: int) -> None:
+    labels, scores = case
+    repeated = average_precision(np.tile(labels, times), np.tile(scores, times))
+    assert abs(repeated - average_precision(labels, scores)) <= 2e-15
+
+
+@given(ranked(), st.integers(1, 5))
+def test_negatives_below_every_positive_change_nothing(case: Ranked, count: int) -> None:
+    labels, scores = case
+    ranks = np.unique(scores, return_inverse=True)[1]
+    more = average_precision(np.append(labels, np.zeros(count)), np.append(ranks, np.full(count, -1)))
+    assert more == average_precision(labels, ranks)
+
+
+@given(ranked())
+def test_the_types_of_labels_and_scores_do_not_matter(case: Ranked) -> None:
+    labels, scores = case
+    assert average_precision(labels, scores) == average_precision(labels.tolist(), scores.tolist())
 
 
 def test_large_samples_equal_scikit_learn_too() -> None:
