@@ -7,8 +7,6 @@ add, so a bootstrap of the pixel task is additions on small arrays, never a seco
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,9 @@ from numpy.typing import NDArray
 
 from scoring.average_precision import NotFinite, UndefinedMetric
 from scoring.histograms import VoxelHistogram
+from scoring.kernels.bootstrap import average_precisions
 from scoring.ranking import places as places_of
+from scoring.stacking import stacked
 
 
 def draw(labels: NDArray[Any], replicates: int, rng: np.random.Generator) -> NDArray[np.int32]:
@@ -63,14 +63,24 @@ def bootstrap_batches(
     """Mean over the batches' average precisions for each redrawn set of cases, (replicates,).
 
     `histograms` by index of case, `batches` of indices of cases, `draws` from `draw`. A case drawn twice in a
-    batch counts twice. Raises `UndefinedMetric` when a redrawn batch has no positive voxel.
+    batch counts twice. Raises `UndefinedMetric` when a redrawn batch has no positive voxel, `ValueError` on
+    indices that name no case.
     """
-    cases = list(histograms)
-    values = np.zeros(len(draws))
-    for replicate, drawn in enumerate(draws):
-        for batch in batches:
-            values[replicate] += reduce(add, (cases[drawn[j]] for j in batch)).average_precision()
-    return values / len(batches)
+    if not batches or not all(batches):
+        raise ValueError("every arrangement has batches, and every batch has cases")
+    lengths = [len(batch) for batch in batches]
+    counts = stacked(histograms, max(lengths))
+    members = np.concatenate([np.asarray(batch, dtype=np.int64) for batch in batches])
+    _check_indices(counts.positives.shape[1], members, draws)
+    starts = np.cumsum([0, *lengths], dtype=np.int64)
+    redrawn = np.ascontiguousarray(draws, dtype=np.int32)
+    areas = average_precisions(counts.positives, counts.negatives, redrawn, members, starts)
+    undefined = np.isnan(areas)
+    if undefined.any():
+        batch, times = int(np.argmax(undefined.any(axis=0))), int(np.count_nonzero(undefined))
+        raise UndefinedMetric(f"batch {batch}: no positive voxel in {times} redrawn sets of cases")
+    means: NDArray[np.float64] = areas.mean(axis=1)
+    return means
 
 
 def bootstrap_entrants(
@@ -86,7 +96,7 @@ def bootstrap_entrants(
     """
     with ThreadPoolExecutor(threads) as pool:
         columns = list(pool.map(lambda cases: bootstrap_batches(cases, batches, draws), entrants))
-    return np.stack(columns, axis=1)
+    return np.array(columns).reshape(len(columns), len(draws)).T
 
 
 @dataclass(frozen=True)
@@ -143,7 +153,8 @@ def stability(values: Mapping[str, NDArray[np.float64]]) -> Stability:
     if any(np.isnan(column).any() for column in values.values()):
         raise ValueError("NaN has no place")
     ranked = {dataset: _rows_placed(column) for dataset, column in values.items()}
-    return Stability(dict(values), ranked, _rows_placed(-sum(ranked.values())))
+    means = np.mean(list(ranked.values()), axis=0)
+    return Stability(dict(values), ranked, _rows_placed(-means))
 
 
 def leave_one_batch_out(batch_values: Mapping[str, NDArray[np.float64]]) -> dict[str, list[list[int]]]:
@@ -152,6 +163,14 @@ def leave_one_batch_out(batch_values: Mapping[str, NDArray[np.float64]]) -> dict
     `batch_values` (entrants, batches) per dataset. Raises `UndefinedMetric` for a dataset of a single batch.
     """
     return {dataset: _without_each(dataset, values) for dataset, values in batch_values.items()}
+
+
+def _check_indices(cases: int, members: NDArray[np.int64], draws: NDArray[np.int32]) -> None:
+    if draws.ndim != 2 or draws.shape[1] != cases:
+        raise ValueError(f"draws of {draws.shape} do not redraw {cases} cases")
+    for indices in (members, draws):
+        if indices.size and not 0 <= indices.min() <= indices.max() < cases:
+            raise ValueError(f"an index names none of {cases} cases")
 
 
 def _without_each(dataset: str, values: NDArray[np.float64]) -> list[list[int]]:
