@@ -5,12 +5,14 @@ Counting positives and negatives at each of them loses nothing, and the average 
 of the sum of its cases' counts.
 """
 
+import math
 import zlib
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal
 
 import numpy as np
+import zstandard
 from numpy.typing import NDArray
 
 from scoring.average_precision import NotFinite as NotFinite
@@ -20,9 +22,12 @@ from scoring.average_precision import average_precision_of_counts
 LEVELS = 0x3C00 + 1
 TOP = LEVELS - 1
 
-_MAGIC = b"MAVH\x01"
+_VALUES = np.arange(LEVELS, dtype=np.uint16).view(np.float16).astype(np.float64)
+_MAGIC_1 = b"MAVH\x01"
+_MAGIC_2 = b"MAVH\x02"
 _DIGEST_SIZE = 16
-_CHUNK = 1 << 20
+_WIDTHS = (4, 8)
+_CHUNK = 1 << 16
 
 
 class DamagedHistogram(ValueError):
@@ -53,32 +58,88 @@ class VoxelHistogram:
             self.negatives, other.negatives
         )
 
+    @property
+    def positive_voxels(self) -> int:
+        """How many voxels are abnormal."""
+        return int(self.positives.sum())
+
+    @property
+    def negative_voxels(self) -> int:
+        """How many voxels are normal."""
+        return int(self.negatives.sum())
+
     def average_precision(self) -> float:
         """Average precision over all counted voxels. Raises `UndefinedMetric` when none is positive."""
         return average_precision_of_counts(self.positives, self.negatives)
 
+    @staticmethod
+    def absent(positives: int, negatives: int, policy: Literal["zero", "worst"]) -> "VoxelHistogram":
+        """What a case without a usable prediction counts as, from its numbers of abnormal and normal voxels.
+
+        `zero` gives every voxel the score 0; `worst` gives the abnormal ones 0 and the normal ones 1.
+        """
+        if policy not in ("zero", "worst"):
+            raise ValueError(f"a case without a prediction is not scored under the policy {policy!r}")
+        found, wrong = np.zeros(LEVELS, dtype=np.int64), np.zeros(LEVELS, dtype=np.int64)
+        found[0] = positives
+        wrong[TOP if policy == "worst" else 0] = negatives
+        return VoxelHistogram(found, wrong)
+
     def to_bytes(self) -> bytes:
-        """A compact form: magic with version, digest, compressed counts."""
-        body = zlib.compress(np.stack([self.positives, self.negatives]).astype("<i8").tobytes())
-        return _MAGIC + _digest(body) + body
+        """A compact form: magic with version, digest, bytes per count, compressed counts."""
+        counts = np.stack([self.positives, self.negatives])
+        width = 4 if counts.min() >= 0 and counts.max() < 1 << 32 else 8
+        body = bytes([width]) + zstandard.ZstdCompressor(level=9).compress(
+            counts.astype(f"<u{width}").tobytes()
+        )
+        return _MAGIC_2 + _digest(_MAGIC_2, body) + body
 
     @staticmethod
     def from_bytes(stored: bytes) -> "VoxelHistogram":
-        """What `to_bytes` made. Raises `DamagedHistogram` when a single bit is different."""
-        head = len(_MAGIC) + _DIGEST_SIZE
-        body = stored[head:]
-        if stored[: len(_MAGIC)] != _MAGIC:
+        """What `to_bytes` made, in this version or the first one.
+
+        Raises `DamagedHistogram` when a single bit is different. No more memory is taken than counts need.
+        """
+        magic, digest, body = stored[:5], stored[5 : 5 + _DIGEST_SIZE], stored[5 + _DIGEST_SIZE :]
+        if magic not in (_MAGIC_1, _MAGIC_2):
             raise DamagedHistogram("not a voxel histogram of a version known here")
-        if stored[len(_MAGIC) : head] != _digest(body):
+        if digest != _digest(magic, body):
             raise DamagedHistogram("the stored digest does not match")
-        positives, negatives = (
-            np.frombuffer(zlib.decompress(body), dtype="<i8").reshape(2, LEVELS).astype(np.int64)
-        )
+        try:
+            counts = _counts_1(body) if magic == _MAGIC_1 else _counts_2(body)
+        except (zlib.error, zstandard.ZstdError) as error:
+            raise DamagedHistogram(f"the counts are not compressed as they should be: {error}") from error
+        positives, negatives = counts.reshape(2, LEVELS).astype(np.int64)
         return VoxelHistogram(positives, negatives)
 
 
+def threshold_of(level: int) -> float:
+    """The float16 value of a level from 0 to TOP. Raises `ValueError` on any other."""
+    if not 0 <= level < LEVELS:
+        raise ValueError(f"levels are from 0 to {TOP}, not {level}")
+    return float(_VALUES[level])
+
+
+def level_of(threshold: float) -> int:
+    """The lowest level whose value is at least `threshold`. Raises `ValueError` on NaN and above 1."""
+    if math.isnan(threshold) or threshold > 1:
+        raise ValueError(f"no score is at least {threshold}: scores are at most 1")
+    return int(np.searchsorted(_VALUES, threshold, side="left"))
+
+
+def levels_of(scores: NDArray[Any]) -> NDArray[np.int64]:
+    """The level of each score, by NumPy's own rounding; any shape. Raises `NotFinite` on NaN and infinity."""
+    if not np.isfinite(scores).all():
+        raise NotFinite("a voxel score is NaN or infinite")
+    # Rounding straight from the input's own type: by way of float32, some float64 would round twice.
+    half = np.clip(scores, 0, 1).astype(np.float16)
+    # -0.0 passes the clipping; without its sign bit it is 0.
+    levels: NDArray[np.int64] = (half.view(np.uint16) & 0x7FFF).astype(np.int64)
+    return levels
+
+
 def voxel_histogram(scores: NDArray[Any], mask: NDArray[Any]) -> VoxelHistogram:
-    """Count one case's voxels.
+    """Count one case's voxels, given as arrays; `scoring.one_pass` counts those of a stream.
 
     `scores` real numbers, clipped to [0, 1] and rounded to float16; `mask` boolean of the same shape, true
     where the voxel is abnormal. Raises `NotFinite` on NaN and infinite scores, `ValueError` on anything else.
@@ -94,30 +155,35 @@ def voxel_histogram(scores: NDArray[Any], mask: NDArray[Any]) -> VoxelHistogram:
     counts = np.zeros(2 * LEVELS, dtype=np.int64)
     for start in range(0, flat.size, _CHUNK):
         part = slice(start, start + _CHUNK)
-        counts += np.bincount(_levels(flat[part]) + LEVELS * abnormal[part], minlength=2 * LEVELS)
+        counts += np.bincount(levels_of(flat[part]) + LEVELS * abnormal[part], minlength=2 * LEVELS)
     return VoxelHistogram(counts[LEVELS:], counts[:LEVELS])
 
 
 def absent_histogram(mask: NDArray[Any], policy: Literal["zero", "worst"]) -> VoxelHistogram:
-    """What a case without a usable prediction counts as.
-
-    `zero` gives every voxel the score 0; `worst` gives the abnormal ones 0 and the normal ones 1.
-    """
-    if policy not in ("zero", "worst"):
-        raise ValueError(f"a case without a prediction is not scored under the policy {policy!r}")
-    worst = ~mask if policy == "worst" else np.zeros_like(mask)
-    return voxel_histogram(worst, mask)
+    """`VoxelHistogram.absent` of a case with this boolean mask."""
+    if mask.dtype != np.bool_:
+        raise ValueError(f"a mask is boolean, not {mask.dtype}")
+    positives = int(np.count_nonzero(mask))
+    return VoxelHistogram.absent(positives, mask.size - positives, policy)
 
 
-def _levels(scores: NDArray[Any]) -> NDArray[np.int64]:
-    if not np.isfinite(scores).all():
-        raise NotFinite("a voxel score is NaN or infinite")
-    # Rounding straight from the input's own type: by way of float32, some float64 would round twice.
-    half = np.clip(scores, 0, 1).astype(np.float16)
-    # -0.0 passes the clipping; without its sign bit it is 0.
-    levels: NDArray[np.int64] = (half.view(np.uint16) & 0x7FFF).astype(np.int64)
-    return levels
+def _counts_1(body: bytes) -> NDArray[Any]:
+    size = 2 * LEVELS * 8
+    inflater = zlib.decompressobj()
+    flat = inflater.decompress(body, size + 1)
+    if len(flat) != size or not inflater.eof or inflater.unused_data:
+        raise DamagedHistogram("another number of counts than there are levels")
+    return np.frombuffer(flat, dtype="<i8")
 
 
-def _digest(body: bytes) -> bytes:
-    return sha256(_MAGIC + body).digest()[:_DIGEST_SIZE]
+def _counts_2(body: bytes) -> NDArray[Any]:
+    width = body[0] if body else 0
+    size = 2 * LEVELS * width
+    if width not in _WIDTHS or zstandard.get_frame_parameters(body[1:]).content_size != size:
+        raise DamagedHistogram("another number of counts than there are levels")
+    flat = zstandard.ZstdDecompressor().decompress(body[1:], max_output_size=size, allow_extra_data=False)
+    return np.frombuffer(flat, dtype=f"<u{width}")
+
+
+def _digest(magic: bytes, body: bytes) -> bytes:
+    return sha256(magic + body).digest()[:_DIGEST_SIZE]
