@@ -11,13 +11,14 @@ from backend.intake import wake
 from backend.models.run import Run
 from backend.models.score import CaseResult
 from backend.models.submission import Submission
+from backend.results import figures, rescoring, versions
 from challenges.spec import Challenge
 from submissions.archive import ArchiveLimits, ArchiveRejected
 from submissions.container import Stop
 from submissions.contract import Code, Failure, Outcome, failure, general_message, scripts_of
 from submissions.image import inspect_archive
 from submissions.verdict import failure_of_cases
-from worker import figures, images, leases, shards, stages
+from worker import images, leases, shards, stages
 from worker.bench import Bench
 from worker.errors import Rejected, Stopped
 from worker.heartbeat import Heartbeat
@@ -125,10 +126,12 @@ def _blemish(task: Run, results: Sequence[CaseResult]) -> Failure | None:
 def _score(bench: Bench, lease: Lease, task: Run, challenge: Challenge, heart: Heartbeat) -> None:
     # Computed before the lock is taken: all results are there, and nobody adds to them any more.
     with bench.platform.database.read() as session:
-        scores = figures.score(session, session.get_one(Submission, task.submission_id), task.id)
+        submission = session.get_one(Submission, task.submission_id)
+        known = versions.everything(session, submission.challenge_id)
+        scores = figures.score(session, submission, known, task.id)
     with bench.platform.database.write() as session:
         submission, run = leases.hold(session, lease)
-        session.add_all(scores)
+        session.add_all(rescoring.score_under_all(session, submission, task.id, scores))
         _done(session, submission, run, bench)
 
 

@@ -11,21 +11,26 @@ from backend.db import now
 from backend.errors import Forbidden, NotFound
 from backend.models.challenge import Challenge, DatasetVersion
 from backend.models.score import Score
+from backend.models.scoring import ScoringVersion
 from backend.models.submission import Submission
 from backend.models.user import User
-from backend.results import disclosure
+from backend.results import disclosure, versions
 from backend.results.schemas import Board, BoardRow
 from scoring.ranking import consensus, places
 
 Figures = Mapping[tuple[str, str], Score]  # by submission and dataset
 
 
-def leaderboard(session: Session, challenge: Challenge, task: str, viewer: User | None) -> Board:
+def leaderboard(
+    session: Session, challenge: Challenge, task: str, viewer: User | None, scoring: int | None = None
+) -> Board:
     """The ranking of one task: per team the last counted submission that was scored.
 
+    `scoring` is the number of a scoring version, the current one if not given.
+
     Raises:
-        NotFound: the challenge has no such task.
-        Forbidden: the board is not public yet.
+        NotFound: the challenge has no such task, or, for organizers, no such scoring version.
+        Forbidden: the board is not public yet, or is not the public one.
     """
     spec = challenge.spec
     if task not in spec.tasks:
@@ -34,8 +39,9 @@ def leaderboard(session: Session, challenge: Challenge, task: str, viewer: User 
     moment = session.scalars(select(now())).one()
     if not organizer and not disclosure.board_is_public(spec, moment):
         raise Forbidden("board_not_public", disclosure.reveal_sentence(spec, "The results"))
+    version = _version(session, challenge.id, scoring, organizer)
     entries = _last_scored(session, challenge.id, task)
-    figures = _figures(session, challenge.id, task, [entry.id for entry in entries])
+    figures = _figures(session, version, task, [entry.id for entry in entries])
     decimals = 17 if organizer else spec.publication.decimals
     rows = _ranked(entries, figures, list(spec.datasets), decimals)
     return Board(
@@ -43,8 +49,18 @@ def leaderboard(session: Session, challenge: Challenge, task: str, viewer: User 
         task=task,
         datasets=list(spec.datasets),
         decimals=spec.publication.decimals,
+        scoring=versions.view(version, None),
         rows=rows,
     )
+
+
+def _version(session: Session, challenge_id: str, number: int | None, organizer: bool) -> ScoringVersion:
+    current = versions.current(session, challenge_id)
+    if number in (None, current.number):
+        return current
+    if not organizer:  # the same answer whether there is such a version or not
+        raise Forbidden("board_not_public", f"The public board is that of scoring version {current.number}.")
+    return versions.numbered(session, challenge_id, number or 0)
 
 
 def _last_scored(session: Session, challenge_id: str, task: str) -> list[Submission]:
@@ -62,7 +78,7 @@ def _last_scored(session: Session, challenge_id: str, task: str) -> list[Submiss
     return list({entry.team_id: entry for entry in session.scalars(query)}.values())
 
 
-def _figures(session: Session, challenge_id: str, task: str, submissions: Sequence[str]) -> Figures:
+def _figures(session: Session, version: ScoringVersion, task: str, submissions: Sequence[str]) -> Figures:
     # Figures found on another version of the cases are not comparable: they count as missing.
     query = (
         select(Score)
@@ -72,9 +88,10 @@ def _figures(session: Session, challenge_id: str, task: str, submissions: Sequen
         )
         .where(
             Score.submission_id.in_(submissions),
+            Score.scoring_version_id == version.id,
             Score.stage == "test",
             Score.task == task,
-            DatasetVersion.challenge_id == challenge_id,
+            DatasetVersion.challenge_id == version.challenge_id,
             DatasetVersion.current,
         )
     )

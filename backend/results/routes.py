@@ -1,20 +1,22 @@
 """Submissions, their toy results and the leaderboard over HTTP."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import PlainTextResponse
 from sse_starlette import EventSourceResponse
 
-from backend.accounts.dependencies import CurrentUser, OptionalUser, PlatformOf
+from backend.accounts.dependencies import CurrentUser, OptionalUser, Organizer, PlatformOf
 from backend.challenges import service as challenges
 from backend.paging import After, Limit, Page
-from backend.results import leaderboard, pictures, service
+from backend.results import comparison, leaderboard, pictures, service, versions
 from backend.results.events import changes
-from backend.results.schemas import Board, SubmissionSummary, SubmissionView
+from backend.results.schemas import Board, Comparison, ScoringView, SubmissionSummary, SubmissionView
 
 router = APIRouter(tags=["results"])
 HEARTBEAT_SECONDS = 15
+
+VersionNumber = Annotated[int, Query(ge=1, le=1_000_000)]
 
 
 @router.get("/submissions")
@@ -77,10 +79,27 @@ def show_leaderboard(
     user: OptionalUser,
     platform: PlatformOf,
     format: Literal["json", "csv"] = "json",
+    scoring: VersionNumber | None = None,
 ) -> Board | PlainTextResponse:
-    """The ranking of one task."""
+    """The ranking of one task; `scoring` chooses another scoring version, for organizers."""
     with platform.database.read() as session:
-        board = leaderboard.leaderboard(session, challenges.get(session, challenge), task, user)
+        board = leaderboard.leaderboard(session, challenges.get(session, challenge), task, user, scoring)
     if format == "csv":
         return PlainTextResponse(leaderboard.as_csv(board), media_type="text/csv")
     return board
+
+
+@router.get("/challenges/{challenge}/scoring-versions")
+def list_scoring_versions(challenge: str, user: OptionalUser, platform: PlatformOf) -> list[ScoringView]:
+    """The scoring version of the public board; all versions for organizers."""
+    with platform.database.read() as session:
+        return versions.visible(session, challenges.get(session, challenge).id, user)
+
+
+@router.get("/challenges/{challenge}/scoring-versions/compare")
+def compare_scoring_versions(
+    challenge: str, task: str, old: VersionNumber, new: VersionNumber, user: Organizer, platform: PlatformOf
+) -> Comparison:
+    """The board under two scoring versions, and who moved. For organizers."""
+    with platform.database.read() as session:
+        return comparison.compare(session, challenges.get(session, challenge), task, old, new, user)

@@ -12,6 +12,8 @@ from backend.errors import Conflict, NotFound
 from backend.models.challenge import Challenge
 from backend.models.score import Score
 from backend.models.scoring import ScoringVersion
+from backend.models.user import User
+from backend.results.schemas import ScoringOrigin, ScoringView
 from challenges import spec
 
 Policy = dict[str, Any]
@@ -67,12 +69,43 @@ def numbered(session: Session, challenge_id: str, number: int) -> ScoringVersion
     return version
 
 
+def visible(session: Session, challenge_id: str, viewer: User | None) -> list[ScoringView]:
+    """All versions for organizers, for everybody else the one of the public board."""
+    if viewer is not None and viewer.is_organizer:
+        return [view(version, viewer) for version in everything(session, challenge_id)]
+    return [view(current(session, challenge_id), viewer)]
+
+
+def view(version: ScoringVersion, viewer: User | None) -> ScoringView:
+    """A version as it is shown; batches never are, since they name hidden cases."""
+    return ScoringView(
+        number=version.number,
+        reason=version.reason,
+        current=version.current,
+        since=version.current_since if version.current else None,
+        policy=version.policy,
+        origin=_origin(version) if viewer is not None and viewer.is_organizer else None,
+    )
+
+
+def _origin(version: ScoringVersion) -> ScoringOrigin:
+    drawn = {task for of_tasks in (version.arrangements or {}).values() for task in of_tasks}
+    return ScoringOrigin(
+        created_by=version.created_by,
+        created_at=version.created_at,
+        arrangement_seed=version.arrangement_seed,
+        drawn=sorted(drawn),
+    )
+
+
 def lock(session: Session, challenge_id: str) -> None:
     """Until the transaction ends, nobody else adds scoring versions or scores to the challenge.
 
-    Whoever holds a submission's lock takes this one after it.
+    A scoring run takes it after its submission's lock. A rescoring may lock submissions after it, because
+    it locks only those that are over, whose locks nobody holds while waiting for this one.
     """
-    session.execute(select(Challenge.id).where(Challenge.id == challenge_id).with_for_update())
+    query = select(Challenge.id).where(Challenge.id == challenge_id)
+    session.execute(query.with_for_update(key_share=True)).all()
 
 
 def register(session: Session, challenge: Challenge) -> ScoringVersion:
@@ -96,46 +129,36 @@ def register(session: Session, challenge: Challenge) -> ScoringVersion:
             "scored. Register it with the former rules, or first make a version of the new ones: "
             f"`python -m backend scoring new {challenge.id} --rules FILE --reason TEXT`.",
         )
-    reason = "registered anew before anything was scored" if known else "as registered"
-    version = add(session, challenge.id, policy, reason, "registration")
-    make_current(session, version)
-    return version
-
-
-def add(
-    session: Session,
-    challenge_id: str,
-    policy: Policy,
-    reason: str,
-    created_by: str,
-    arrangements: dict[str, Any] | None = None,
-    arrangement_seed: int | None = None,
-) -> ScoringVersion:
-    """A further version, not current yet; the caller holds the lock."""
-    last = select(func.max(ScoringVersion.number)).where(ScoringVersion.challenge_id == challenge_id)
-    version = ScoringVersion(
-        challenge_id=challenge_id,
-        number=(session.scalar(last) or 0) + 1,
+    draft = ScoringVersion(
+        challenge_id=challenge.id,
         policy=policy,
-        arrangements=arrangements,
-        arrangement_seed=arrangement_seed,
-        reason=reason,
-        created_by=created_by,
-        current=False,
+        reason="registered anew before anything was scored" if known else "as registered",
+        created_by="registration",
     )
-    session.add(version)
+    return make_current(session, add(session, draft))
+
+
+def add(session: Session, draft: ScoringVersion) -> ScoringVersion:
+    """Write a drafted version down under the next number, not current yet; the caller holds the lock."""
+    last = select(func.max(ScoringVersion.number)).where(ScoringVersion.challenge_id == draft.challenge_id)
+    draft.number = (session.scalar(last) or 0) + 1
+    draft.current = False
+    session.add(draft)
     session.flush()
-    return version
+    return draft
 
 
-def make_current(session: Session, version: ScoringVersion) -> None:
+def make_current(session: Session, version: ScoringVersion) -> ScoringVersion:
     """Let the public board be this version's."""
+    if version.current:
+        return version
     for other in everything(session, version.challenge_id):
         other.current = False
     session.flush()
     version.current = True
     version.current_since = session.scalars(select(now())).one()
     session.flush()
+    return version
 
 
 def _has_scores(session: Session, challenge_id: str) -> bool:

@@ -1,6 +1,6 @@
 """From results per case to figures: nothing is dropped, what is missing scores as the challenge says."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -8,10 +8,11 @@ from sklearn.metrics import average_precision_score
 
 from backend.models.run import Run
 from backend.models.score import CaseResult, Score
+from backend.models.scoring import ScoringVersion
 from backend.models.submission import Submission
+from backend.results import figures, versions
 from scoring.histograms import absent_histogram, voxel_histogram
 from tests.unit.backend.world import World
-from worker import figures
 
 HIDDEN = [f"hidden{number}brain" for number in range(4)]  # labels 0, 1, 0, 1
 
@@ -38,13 +39,14 @@ def result(run: Run, case: str, outcome: str = "scored", **values: Any) -> CaseR
 
 def score(world: World, row: Submission, run: Run) -> Score:
     with world.read() as session:
-        found = figures.score(session, session.get_one(Submission, row.id), run.id)
+        known = versions.everything(session, row.challenge_id)
+        found = figures.score(session, session.get_one(Submission, row.id), known, run.id)
     assert len(found) == 1
     return found[0]
 
 
-@pytest.mark.parametrize("missing", ["zero", "worst", "reject"])
-def test_a_missing_abnormal_case_scores_zero_under_every_policy(world: World, missing: str) -> None:
+@pytest.mark.parametrize("missing", ["zero", "worst"])
+def test_a_missing_abnormal_case_scores_zero_under_either_policy(world: World, missing: str) -> None:
     row, run = on_hidden(world, "sample", missing=missing)
     world.add(result(run, HIDDEN[0], score=0.4), result(run, HIDDEN[1], "missing"))
     world.add(result(run, HIDDEN[2], score=0.2), result(run, HIDDEN[3], score=0.9))
@@ -64,7 +66,7 @@ def test_a_missing_normal_case_scores_the_wrong_extreme_under_worst(world: World
 
 
 def test_voxels_are_scored_per_batch_of_the_manifest_and_averaged(world: World) -> None:
-    row, run = on_hidden(world, "pixel")
+    row, run = on_hidden(world, "pixel", missing="zero")
     rng = np.random.default_rng(3)
     masks = [rng.random((16, 16, 16)) > 0.9 for _ in HIDDEN]
     maps = [np.float16(rng.random((16, 16, 16)) * 0.5 + 0.3 * mask) for mask in masks]
@@ -96,3 +98,46 @@ def test_a_figure_that_is_undefined_says_why(world: World) -> None:
     figure = score(world, row, run)
     assert figure.average_precision is None
     assert "positive" in str(figure.undefined_because)
+
+
+@pytest.mark.parametrize("stored", ["zero", "worst"])
+@pytest.mark.parametrize("missing", ["zero", "worst"])
+def test_the_policy_is_applied_when_scoring_whatever_was_stored(
+    world: World, missing: str, stored: Literal["zero", "worst"]
+) -> None:
+    row, run = on_hidden(world, "pixel", missing=missing)
+    rng = np.random.default_rng(5)
+    masks = [rng.random((16, 16, 16)) > 0.9 for _ in HIDDEN]
+    maps = [np.float16(rng.random((16, 16, 16)) * 0.9) for _ in masks]
+    for case, scores, mask in zip(HIDDEN[:3], maps, masks, strict=False):
+        world.add(result(run, case, statistic=voxel_histogram(scores, mask).to_bytes()))
+    world.add(result(run, HIDDEN[3], "crashed", statistic=absent_histogram(masks[3], stored).to_bytes()))
+    filled = np.zeros_like(maps[3]) if missing == "zero" else np.float16(~masks[3])
+    truth = np.concatenate([mask.ravel() for mask in masks])
+    given = np.concatenate([scores.ravel() for scores in [*maps[:3], filled]])
+    figure = score(world, row, run)
+    assert figure.average_precision == pytest.approx(average_precision_score(truth, given), abs=1e-12)
+
+
+@pytest.mark.parametrize("task", ["sample", "pixel"])
+def test_a_submission_with_an_absent_case_is_rejected_and_told_why(world: World, task: str) -> None:
+    row, run = on_hidden(world, task, missing="reject")
+    nothing = absent_histogram(np.ones((4, 4, 4), np.bool_), "zero").to_bytes()
+    values = {"score": 0.5, "statistic": nothing}
+    world.add(*(result(run, case, **values) for case in HIDDEN[:2]))
+    world.add(*(result(run, case, "missing", statistic=nothing) for case in HIDDEN[2:]))
+    figure = score(world, row, run)
+    assert (figure.average_precision, figure.validation) == (None, None)
+    told = "2 cases have no usable prediction, and this challenge rejects such submissions"
+    assert figure.undefined_because == told
+    assert figures.rejection(1).startswith("1 case has no usable prediction")
+    assert figure.outcomes == {"scored": 2, "missing": 2}
+
+
+def test_a_task_that_a_version_does_not_know_has_no_figures_under_it(world: World) -> None:
+    row, run = on_hidden(world, "sample")
+    world.add(*(result(run, case, score=0.5) for case in HIDDEN))
+    with world.read() as session:
+        stranger = ScoringVersion(challenge_id="demo", policy={})
+        submission = session.get_one(Submission, row.id)
+        assert figures.score(session, submission, [stranger], run.id) == []
