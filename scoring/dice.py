@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.average_precision import NotFinite, UndefinedMetric
-from scoring.histograms import LEVELS, VoxelHistogram
-
-_VALUES = np.arange(LEVELS, dtype=np.uint16).view(np.float16).astype(np.float64)
+from scoring.histograms import LEVELS, VoxelHistogram, level_of, threshold_of
 
 
 def dice_by_level(histogram: VoxelHistogram) -> NDArray[np.float64]:
@@ -34,7 +32,7 @@ def best_dice(histogram: VoxelHistogram) -> tuple[float, float]:
     """
     dice = dice_by_level(histogram)
     level = LEVELS - 1 - int(np.argmax(dice[::-1]))
-    return float(dice[level]), float(_VALUES[level])
+    return float(dice[level]), threshold_of(level)
 
 
 def dice_at(histogram: VoxelHistogram, threshold: float) -> float:
@@ -45,6 +43,6 @@ def dice_at(histogram: VoxelHistogram, threshold: float) -> float:
     """
     if not isfinite(threshold):
         raise NotFinite("a threshold is NaN or infinite")
-    # One level more than there are: nothing is called, and nothing found.
-    dice = np.append(dice_by_level(histogram), 0.0)
-    return float(dice[np.searchsorted(_VALUES, threshold)])
+    dice = dice_by_level(histogram)
+    # No score is above 1: nothing is called, and nothing found.
+    return float(dice[level_of(threshold)]) if threshold <= 1 else 0.0
