@@ -45,7 +45,7 @@ def levels_of_float32(bits: Bits32, levels: Levels) -> np.bool_:
     """
     largest = np.uint32(0)
     for i in range(bits.size):
-        largest = max(largest, bits[i] << np.uint32(1))
+        largest = max(largest, np.uint32(bits[i] << np.uint32(1)))
         # As signed integers, the bits of floats are in the order of their values, all negative ones below 0.
         clipped = np.uint32(min(max(np.int32(bits[i]), np.int32(0)), np.int32(0x3F800000)))
         odd = (clipped >> np.uint32(13)) & np.uint32(1)
