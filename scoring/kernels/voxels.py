@@ -203,7 +203,7 @@ def _add_float32(bits: Bits32, counts: Counts, levels: Levels) -> int:
     bad = 0
     if unsound:
         for i in range(bits.size):
-            bad += (bits[i] << np.uint32(1)) >= np.uint32(0xFF000000)
+            bad += np.uint32(bits[i] << np.uint32(1)) >= np.uint32(0xFF000000)
     return bad
 
 
