@@ -19,7 +19,7 @@ from backend.models.submission import Submission
 from backend.models.team import Team
 from backend.models.user import User
 from backend.platform import Platform
-from backend.results import disclosure, leaderboard
+from backend.results import disclosure, leaderboard, versions
 from backend.web.rendering import page, see
 from challenges import spec
 
@@ -39,10 +39,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Card:
-    """A challenge as the first page shows it."""
+    """A challenge as the first page shows it; `policy` is how its tasks are scored now."""
 
     id: str
     rules: spec.Challenge
+    policy: versions.Policy
     team: Team | None
     quotas: dict[str, Quota]
     step: Step
@@ -73,6 +74,7 @@ def card(session: Session, challenge: Challenge, user: User | None) -> Card:
     return Card(
         id=challenge.id,
         rules=rules,
+        policy=versions.policy_of(rules) | versions.current(session, challenge.id).policy,
         team=team,
         quotas=quotas,
         step=_next_step(session, challenge.id, user, team),
