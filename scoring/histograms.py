@@ -27,6 +27,7 @@ _MAGIC_1 = b"MAVH\x01"
 _MAGIC_2 = b"MAVH\x02"
 _DIGEST_SIZE = 16
 _WIDTHS = (4, 8)
+_POSITIVE = (1 << 63) - 1
 _CHUNK = 1 << 16
 
 
@@ -86,12 +87,16 @@ class VoxelHistogram:
         return VoxelHistogram(found, wrong)
 
     def to_bytes(self) -> bytes:
-        """A compact form: magic with version, digest, bytes per count, compressed counts."""
-        counts = np.stack([self.positives, self.negatives])
-        width = 4 if counts.min() >= 0 and counts.max() < 1 << 32 else 8
-        body = bytes([width]) + zstandard.ZstdCompressor(level=9).compress(
-            counts.astype(f"<u{width}").tobytes()
-        )
+        """A compact form: magic with version, digest, width, compressed steps from level to level.
+
+        Steps are written byte by byte: the lowest of all of them, then the next, `width` in all.
+        """
+        steps = np.diff(np.stack([self.positives, self.negatives]), axis=1, prepend=0)
+        # Up and down in turn become odd and even numbers, so that small steps have high bytes of 0.
+        numbers = ((steps << 1) ^ (steps >> 63)).view(np.uint64)
+        width = 4 if int(numbers.max()) < 1 << 32 else 8
+        planes = numbers.astype(f"<u{width}").view(np.uint8).reshape(-1, width).T.tobytes()
+        body = bytes([width]) + zstandard.ZstdCompressor(level=3).compress(planes)
         return _MAGIC_2 + _digest(_MAGIC_2, body) + body
 
     @staticmethod
@@ -109,8 +114,7 @@ class VoxelHistogram:
             counts = _counts_1(body) if magic == _MAGIC_1 else _counts_2(body)
         except (zlib.error, zstandard.ZstdError) as error:
             raise DamagedHistogram(f"the counts are not compressed as they should be: {error}") from error
-        positives, negatives = counts.reshape(2, LEVELS).astype(np.int64)
-        return VoxelHistogram(positives, negatives)
+        return VoxelHistogram(counts[0], counts[1])
 
 
 def threshold_of(level: int) -> float:
@@ -167,22 +171,28 @@ def absent_histogram(mask: NDArray[Any], policy: Literal["zero", "worst"]) -> Vo
     return VoxelHistogram.absent(positives, mask.size - positives, policy)
 
 
-def _counts_1(body: bytes) -> NDArray[Any]:
+def _counts_1(body: bytes) -> NDArray[np.int64]:
     size = 2 * LEVELS * 8
     inflater = zlib.decompressobj()
     flat = inflater.decompress(body, size + 1)
     if len(flat) != size or not inflater.eof or inflater.unused_data:
         raise DamagedHistogram("another number of counts than there are levels")
-    return np.frombuffer(flat, dtype="<i8")
+    return np.frombuffer(flat, dtype="<i8").reshape(2, LEVELS).astype(np.int64)
 
 
-def _counts_2(body: bytes) -> NDArray[Any]:
+def _counts_2(body: bytes) -> NDArray[np.int64]:
     width = body[0] if body else 0
     size = 2 * LEVELS * width
     if width not in _WIDTHS or zstandard.get_frame_parameters(body[1:]).content_size != size:
         raise DamagedHistogram("another number of counts than there are levels")
     flat = zstandard.ZstdDecompressor().decompress(body[1:], max_output_size=size, allow_extra_data=False)
-    return np.frombuffer(flat, dtype=f"<u{width}")
+    planes = np.frombuffer(flat, np.uint8).reshape(width, 2, LEVELS)
+    numbers = planes[0].astype(np.int64)
+    for place in range(1, width):
+        if planes[place].any():
+            numbers |= planes[place].astype(np.int64) << 8 * place
+    steps = (numbers >> 1 & _POSITIVE) ^ -(numbers & 1)
+    return np.cumsum(steps, axis=1)
 
 
 def _digest(magic: bytes, body: bytes) -> bytes:
