@@ -36,7 +36,6 @@ def list_versions(challenge: str, as_json: Json = False) -> None:
 
 
 def _row(view: ScoringView) -> dict[str, object]:
-    assert view.origin is not None
     sizes = {task: rules["metric"]["batch_size"] for task, rules in view.policy.items()}
     return {
         "number": view.number,
@@ -44,8 +43,8 @@ def _row(view: ScoringView) -> dict[str, object]:
         "reason": view.reason,
         "missing": {task: rules["missing"] for task, rules in view.policy.items()},
         "batches": {task: f"of {size}" for task, size in sizes.items() if size},
-        "by": view.origin.created_by,
-        "made": console.moment(view.origin.created_at),
+        "by": view.origin.created_by if view.origin else "",
+        "made": console.moment(view.origin.created_at if view.origin else None),
     }
 
 

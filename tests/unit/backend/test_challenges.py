@@ -8,6 +8,8 @@ from fastapi.testclient import TestClient
 from backend.challenges import service
 from backend.errors import BadInput, Conflict, NotFound
 from backend.models.challenge import Challenge, DatasetVersion
+from backend.models.scoring import ScoringVersion
+from backend.results import versions
 from challenges import spec
 from datasets import manifest as manifests
 from datasets.manifest import Case, File, Manifest
@@ -224,6 +226,44 @@ def test_a_manifest_of_another_challenge_or_none_at_all_is_refused(world: World,
 def test_a_mistake_in_the_yaml_names_its_line(world: World, tmp_path: Path) -> None:
     with world.write() as session, pytest.raises(BadInput, match=r"line \d+"):
         service.register(session, world.platform.storage, TEXT.replace("id: demo", "id: Demo!"), tmp_path)
+
+
+def numbers(world: World) -> list[tuple[int, bool]]:
+    with world.read() as session:
+        return [(item.number, item.current) for item in versions.everything(session, "demo")]
+
+
+def with_rules(text: str) -> str:
+    return text.replace("batch_size: 4", "batch_size: 2")
+
+
+def test_rules_of_scoring_may_change_until_something_is_scored(
+    world: World, tmp_path: Path, registered: dict[str, Manifest]
+) -> None:
+    assert numbers(world) == [(1, True)]
+    register(world, tmp_path / "data")
+    assert numbers(world) == [(1, True)]
+    with world.write() as session:
+        service.register(session, world.platform.storage, with_rules(TEXT), tmp_path / "data")
+    assert numbers(world) == [(1, False), (2, True)]
+
+
+def test_rules_of_scoring_are_never_changed_in_silence_under_figures_that_are_there(
+    world: World, tmp_path: Path, registered: dict[str, Manifest]
+) -> None:
+    world.ranked(world.team("Alpha"), world.person("ada"), "sample", {"brain": 0.5})
+    with pytest.raises(Conflict, match="scoring new demo --rules FILE") as refused, world.write() as session:
+        service.register(session, world.platform.storage, with_rules(TEXT), tmp_path / "data")
+    assert refused.value.code == "scoring_differs"
+    with world.read() as session:
+        assert session.get_one(Challenge, "demo").spec_text == TEXT
+    rules = versions.policy_of(spec.parse(with_rules(TEXT)))
+    with world.write() as session:
+        versions.add(session, ScoringVersion(challenge_id="demo", policy=rules, reason="x", created_by="x"))
+    for text in (with_rules(TEXT), TEXT):  # the rules of either version, in whichever order
+        with world.write() as session:
+            service.register(session, world.platform.storage, text, tmp_path / "data")
+        assert numbers(world) == [(1, True), (2, False)]
 
 
 def test_a_starter_kit_is_handed_out_as_it_was_given(

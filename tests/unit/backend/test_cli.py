@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from backend.models.run import WorkerSlot
 from backend.models.user import User
 from backend.platform import Platform
 from challenges import spec
+from tests.unit.backend.evaluated import ranked
 from tests.unit.backend.test_challenges import TEXT, write_datasets
 from tests.unit.backend.world import PASSWORD, ROOT, World
 
@@ -164,6 +166,65 @@ def test_teams_are_approved_and_marked_as_baselines(run: Run, ready: World) -> N
     assert printed(run("teams", "approve", "demo", team.id, "--json"))["approved"] is True
     assert printed(run("teams", "baseline", "demo", team.id, "--json"))["baseline"] is True
     assert printed(run("teams", "baseline", "demo", team.id, "--off", "--json"))["baseline"] is False
+
+
+def test_a_challenge_is_rescored_compared_and_its_board_switched(
+    run: Run, ready: World, tmp_path: Path
+) -> None:
+    ready.challenge(missing="zero")
+    ada = ready.person("ada")
+    ranked(ready, "Gap", ada, skill=0.9, absent=[0])
+    ranked(ready, "Middle", ada, skill=0.45)
+    assert [item["number"] for item in printed(run("scoring", "list", "demo", "--json"))] == [1]
+    rules = ["--task", "pixel", "--missing", "worst", "--reason", "[why] not", "--by", "boss"]
+    told = run("scoring", "new", "demo", *rules).stdout
+    assert re.search(r"demo: scoring version 2, 2 submissions in \d+\.\d\d s", told)
+    assert re.search(r"1 → 2 +down 1 +Gap", told)
+    assert re.search(r"2 → 1 +up 1 +Middle", told)
+    assert "τ-b between the two: -1.000" in told
+    assert "scoring use demo 2" in told
+    batches = ["--batch-size", "2", "--arrangements", "2", "--arrangement-seed", "5"]
+    made = printed(run("scoring", "new", "demo", "--reason", "smaller", *batches, "--json"))
+    assert made["version"]["origin"]["arrangement_seed"] == 5
+    assert made["submissions"] == 2
+    assert made["seconds"] > 0
+    assert [item["task"] for item in made["comparisons"]] == ["sample", "pixel"]
+    listed = run("scoring", "list", "demo").stdout
+    assert "[why] not" in listed
+    assert "boss" in listed
+    (pixel,) = printed(run("scoring", "compare", "demo", "1", "2", "--task", "pixel", "--json"))
+    assert [move["movement"] for move in pixel["moves"]] == ["up 1", "down 1"]
+    assert "no submission was ranked yet" in run("scoring", "compare", "demo", "1", "2").stdout
+    assert printed(run("scoring", "use", "demo", "2", "--json"))["current"] is True
+    assert [item["current"] for item in printed(run("scoring", "list", "demo", "--json"))] == [
+        False,
+        True,
+        False,
+    ]
+    other = tmp_path / "other.yaml"
+    other.write_text(TEXT.replace("batch_size: 4", "batch_size: 8"))
+    made = printed(run("scoring", "new", "demo", "--rules", str(other), "--reason", "bigger", "--json"))
+    assert made["version"]["policy"]["pixel"]["metric"]["batch_size"] == 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["use", "demo", "7"], "no scoring version 7"),
+        (["use", "absent", "1"], "no such challenge"),
+        (["list", "absent"], "no such challenge"),
+        (["compare", "demo", "1", "7"], "no scoring version 7"),
+        (["new", "demo", "--reason", "x", "--missing", "half"], "zero, worst or reject, not half"),
+        (["new", "demo", "--reason", ""], "Say why"),
+    ],
+)
+def test_scoring_commands_that_cannot_be_carried_out_say_why(
+    run: Run, ready: World, arguments: list[str], told: str
+) -> None:
+    ready.challenge()
+    result = run("scoring", *arguments)
+    assert result.exit_code == 1
+    assert told in str(result.exception)
 
 
 def found(settings: Settings) -> dict[str, doctor.Finding]:
