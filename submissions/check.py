@@ -11,16 +11,19 @@ Nothing is printed here; `submissions.cli` does that.
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 from uuid import uuid4
 
 from challenges.spec import Challenge, Task
 from scoring.aggregate import absent_case_score, mean_over_batches
 from scoring.average_precision import UndefinedMetric, average_precision
-from scoring.histograms import VoxelHistogram, absent_histogram, voxel_histogram
+from scoring.histograms import VoxelHistogram
+from scoring.objects import ObjectCounts
+from scoring.report.study import Predictions
 from submissions import container
 from submissions.archive import ArchiveLimits, ArchiveRejected
 from submissions.container import RunOutcome
@@ -28,8 +31,9 @@ from submissions.contract import Code, Failure, Outcome, failure, prediction_nam
 from submissions.engine import Engine, LoadRefused
 from submissions.image import ImageFacts, inspect_archive, rewrite_without_tags
 from submissions.kit import Kit
+from submissions.objects import Sought
 from submissions.output import Output, choose_output
-from submissions.predictions import read_case_score, read_voxel_scores
+from submissions.predictions import Rounding, count_voxel_scores, read_case_score
 from submissions.sandbox import Job
 from submissions.verdict import failure_of_cases, failure_of_run, unfinished_outcome
 
@@ -79,12 +83,19 @@ class Inspection:
 
 @dataclass(frozen=True)
 class CaseReport:
-    """What became of one toy case; `score` is a case-level prediction, clipped."""
+    """What became of one toy case; `score` is a case-level prediction, clipped.
+
+    `average_precision` is that of an abnormal case's voxels, as scored; `exact_average_precision` that of the
+    scores as written, neither clipped nor rounded to float16. `warning` is there where they differ too much.
+    """
 
     name: str
     outcome: Outcome
     detail: str = ""
     score: float | None = None
+    average_precision: float | None = None
+    exact_average_precision: float | None = None
+    warning: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +103,8 @@ class ScriptReport:
     """One entry script, run on all toy cases of its dataset.
 
     `average_precision` is None where it is undefined, see `undefined_because`. `failure` is what a worker
-    would end a toy submission with. Peak memory in bytes; wall time is the sum over containers.
+    would end a toy submission with. Peak memory in bytes; wall time is the sum over containers. `predictions`
+    is what a report is made from.
     """
 
     task: str
@@ -105,6 +117,7 @@ class ScriptReport:
     peak_memory: int
     log: str
     failure: Failure | None
+    predictions: Predictions = field(repr=False, compare=False)
 
     @property
     def outcomes(self) -> dict[str, int]:
@@ -114,12 +127,13 @@ class ScriptReport:
 
 @dataclass(frozen=True)
 class _Scored:
-    """A case with what its score is computed from: a label and a number, or counts of voxels."""
+    """A case with what its score is computed from: a label and a number, or counts of voxels and objects."""
 
     report: CaseReport
     label: int = 0
-    number: float = 0.0
+    number: float | None = None
     counts: VoxelHistogram | None = None
+    objects: Mapping[float, ObjectCounts] = field(default_factory=dict)
 
 
 def inspect(challenge: Challenge, archive: Path, progress: Callable[[int], None] | None = None) -> Inspection:
@@ -180,7 +194,8 @@ def run_script(bench: Bench, facts: ImageFacts, task: str, dataset: str) -> Scri
         ended, cause, cases = _run_container(bench, facts, task, dataset, toys[start : start + size])
         ends.append((ended, cause))
         scored += cases
-    value, undefined = _figure(challenge.tasks[task], scored)
+    predictions = _predictions(scored)
+    value, undefined = _figure(predictions, {case.report.name: case.label for case in scored})
     reports = tuple(case.report for case in scored)
     cause = next((cause for _, cause in ends if cause), None)
     return ScriptReport(
@@ -194,6 +209,7 @@ def run_script(bench: Bench, facts: ImageFacts, task: str, dataset: str) -> Scri
         peak_memory=max(ended.peak_memory for ended, _ in ends),
         log="".join(ended.log for ended, _ in ends),
         failure=cause or failure_of_cases([(case.name, case.outcome, case.detail) for case in reports]),
+        predictions=predictions,
     )
 
 
@@ -246,15 +262,34 @@ def _read(kit: Kit, folder: Path, task: str, dataset: str, case: str, unfinished
     about, entry = kit.challenge.tasks[task], kit.challenge.entry
     if about.level == "case":
         return _read_number(kit, folder, about, dataset, case, unfinished)
-    shape = kit.challenge.datasets[dataset].shape
-    reading = read_voxel_scores(folder, prediction_name(entry.voxel_prediction, case), shape)
-    mask = kit.mask(dataset, case)
+    mask, sought = kit.mask(dataset, case), Sought.by(kit.challenge, task, dataset)
+    reading = count_voxel_scores(
+        folder,
+        prediction_name(entry.voxel_prediction, case),
+        mask,
+        thresholds=sought.thresholds,
+        objects=sought.rule,
+        exact=True,
+    )
     if reading.outcome is Outcome.SCORED:
-        counts = voxel_histogram(reading.voxels, mask)
-    else:
-        counts = absent_histogram(mask, "worst" if about.missing == "worst" else "zero")
-    outcome = _told(reading.outcome, unfinished)
-    return _Scored(CaseReport(case, outcome, reading.detail), counts=counts)
+        count = reading.voxels
+        report = _rounded(CaseReport(case, Outcome.SCORED), reading.rounding)
+        return _Scored(report, counts=count.histogram, objects=count.objects)
+    report = CaseReport(case, _told(reading.outcome, unfinished), reading.detail)
+    policy: Literal["zero", "worst"] = "worst" if about.missing == "worst" else "zero"
+    absent = VoxelHistogram.absent(mask.positive_voxels, mask.negative_voxels, policy)
+    return _Scored(report, counts=absent, objects=sought.overlooked(mask))
+
+
+def _rounded(report: CaseReport, told: Rounding | None) -> CaseReport:
+    if told is None:
+        return report
+    return replace(
+        report,
+        average_precision=told.average_precision,
+        exact_average_precision=told.exact_average_precision,
+        warning=told.collapse,
+    )
 
 
 def _read_number(
@@ -275,13 +310,22 @@ def _told(outcome: Outcome, unfinished: Outcome | None) -> Outcome:
     return unfinished if outcome is Outcome.MISSING and unfinished is not None else outcome
 
 
-def _figure(task: Task, scored: Sequence[_Scored]) -> tuple[float | None, str | None]:
+def _predictions(scored: Sequence[_Scored]) -> Predictions:
+    return Predictions(
+        outcomes={case.report.name: case.report.outcome.value for case in scored},
+        scores={case.report.name: case.number for case in scored if case.number is not None},
+        histograms={case.report.name: case.counts for case in scored if case.counts is not None},
+        objects={case.report.name: case.objects for case in scored if case.objects},
+    )
+
+
+def _figure(found: Predictions, labels: Mapping[str, int]) -> tuple[float | None, str | None]:
     """Average precision over all toy cases, and why there is none."""
     try:
-        if task.level == "case":
-            labels, numbers = [case.label for case in scored], [case.number for case in scored]
-            return average_precision(labels, numbers), None
-        counts = {case.report.name: case.counts for case in scored if case.counts is not None}
-        return mean_over_batches(counts, [list(counts)]), None
+        if found.scores:
+            return average_precision(
+                [labels[case] for case in found.scores], list(found.scores.values())
+            ), None
+        return mean_over_batches(found.histograms, [list(found.histograms)]), None
     except UndefinedMetric as error:
         return None, str(error)

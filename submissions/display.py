@@ -1,15 +1,16 @@
 """How `moodarena` shows the platform's answers and the findings of a check."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
 from rich.table import Table
 
 from challenges.spec import Challenge
+from scoring.report.study import Predictions
 from submissions import console, responses
-from submissions.check import Inspection, ScriptReport
+from submissions.check import CaseReport, Inspection, ScriptReport
 from submissions.console import add, say, show, table
 from submissions.contract import size_text as size
 
@@ -173,15 +174,22 @@ def results(found: responses.Submission, as_json: bool) -> None:
 def _toy(toy: responses.ToyScore) -> None:
     figure = f"AP {number(toy.average_precision)}" if toy.average_precision is not None else "no AP"
     show(f"Toy, {toy.task} on {toy.dataset}: {figure}; {counts(toy.outcomes)}")
-    show(_cases([(case.name, case.outcome, case.score, case.detail) for case in toy.cases]))
+    show(_cases(toy.cases))
+    for case in toy.cases:
+        if case.warning:
+            show(f"Warning: {case.name}: {case.warning}.")
 
 
-def _cases(cases: Sequence[tuple[str, str, float | None, str | None]]) -> Table:
-    """Name, outcome, score where the task has one a case, and detail."""
-    scored = any(score is not None for _, _, score, _ in cases)
-    listed = table("toy case", "outcome", *([">score"] if scored else []), "detail")
-    for name, outcome, score, detail in cases:
-        add(listed, name, outcome.replace("_", " "), *([number(score, 6)] if scored else []), detail)
+def _cases(cases: Sequence[responses.ToyCase | CaseReport]) -> Table:
+    """Name, outcome and detail; score, or average precision of a case's voxels, where the task has them."""
+    scored = any(case.score is not None for case in cases)
+    ranked = any(case.average_precision is not None for case in cases)
+    figures = [*([">score"] if scored else []), *([">AP", ">AP as written"] if ranked else [])]
+    listed = table("toy case", "outcome", *figures, "detail")
+    for case in cases:
+        values = [number(case.score, 6)] if scored else []
+        values += [number(case.average_precision), number(case.exact_average_precision)] if ranked else []
+        add(listed, case.name, case.outcome.replace("_", " "), *values, case.detail)
     return listed
 
 
@@ -219,9 +227,10 @@ def script(report: ScriptReport, with_log: bool) -> None:
         f"{duration(report.wall_seconds)}{memory}",
         "bold" if report.failure is None else "bold red",
     )
-    console.messages().print(
-        _cases([(case.name, case.outcome.value, case.score, case.detail) for case in report.cases])
-    )
+    console.messages().print(_cases(report.cases))
+    for case in report.cases:
+        if case.warning:
+            say(f"Warning: {case.name}: {case.warning}.", "yellow")
     if report.undefined_because:
         say(f"No AP: {report.undefined_because}")
     if report.failure:
@@ -250,8 +259,14 @@ def check_json(found: Inspection, challenge: Challenge, reports: Sequence[Script
         "warnings": list(found.facts.warnings),
         "lacking": list(found.lacking.values()),
         "incomplete": found.incomplete(challenge),
-        "scripts": [{**asdict(report), "outcomes": report.outcomes} for report in reports],
+        "scripts": [_script_json(report) for report in reports],
     }
+
+
+def _script_json(report: ScriptReport) -> dict[str, Any]:
+    told = asdict(replace(report, predictions=Predictions({})))
+    del told["predictions"]
+    return {**told, "outcomes": report.outcomes}
 
 
 def _tail(log: str) -> str:

@@ -2,7 +2,7 @@
 
 import io
 import zlib
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 16
@@ -13,6 +13,24 @@ _BYTES_PER_MEMBER = 256
 
 class GzipError(ValueError):
     """The stream is cut short, fails its checksum, or is followed by something else; the text says which."""
+
+
+def is_one_member(file: BinaryIO, length: int) -> bool:
+    """Whether a gzip file is one member and nothing else, told from both of its ends.
+
+    `length` is what another inflater made of it without a complaint, in bytes. Fast ones verify checksums
+    and lengths as `Gunzip` does, but pass unknown flags, zeros between members and any number of members.
+    Here the start must inflate to something, and the last four bytes, which say how long the last member
+    is, must say `length`: so the last member is the first one.
+    """
+    file.seek(0)
+    try:
+        begins = zlib.decompressobj(wbits=31).decompress(file.read(_CHUNK), 1)
+    except zlib.error:
+        return False
+    file.seek(-4, io.SEEK_END)
+    ends = int.from_bytes(file.read(4), "little")
+    return bool(begins) and 0 < length < 1 << 32 and ends == length
 
 
 class Readable(Protocol):

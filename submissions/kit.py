@@ -8,13 +8,10 @@ KIT/<dataset>/toy_label/<task>/toy_0.nii.gz[.txt]
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from challenges import spec
 from challenges.spec import Challenge
-from submissions.contract import Outcome
-from submissions.predictions import read_voxel_scores
+from scoring.masks import Mask
+from submissions.predictions import read_mask
 
 SPEC = "challenge.yaml"
 
@@ -54,17 +51,17 @@ class Kit:
             raise KitError(f"{path} says neither 0 nor 1. {self._again}")
         return int(text)
 
-    def mask(self, dataset: str, case: str) -> NDArray[np.bool_]:
+    def mask(self, dataset: str, case: str) -> Mask:
         """The abnormal voxels of the toy case named `case`, in the dataset's shape.
 
         Raises:
             KitError: the mask is missing, damaged, or of another shape.
         """
         path = self._label_file(dataset, "voxel", case)
-        reading = read_voxel_scores(path.parent, path.name, self.challenge.datasets[dataset].shape)
-        if reading.outcome is not Outcome.SCORED:
-            raise KitError(f"{path} is no mask: {reading.detail}. {self._again}")
-        return reading.voxels > 0.5
+        try:
+            return read_mask(path.parent, path.name, self.challenge.datasets[dataset].shape)
+        except ValueError as error:
+            raise KitError(f"{path} is no mask: {error}. {self._again}") from error
 
     def _label_file(self, dataset: str, level: str, name: str) -> Path:
         tasks = [task for task, about in self.challenge.tasks.items() if about.level == level]

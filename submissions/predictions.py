@@ -7,43 +7,46 @@ before anything is read, and shapes are compared before anything is inflated. Wh
 - The name decides, as in nibabel: `.nii.gz` is gzip, everything else is not.
 - The stream ends where the header says. Anything behind it is an error, as are a wrong checksum and a
   gzip stream without its end; only zeros may follow the gzip stream.
-- Trailing axes of length one are dropped. The affine is ignored, as in the original challenge.
-- Integers and scaled data (`scl_slope`, `scl_inter`) become floats as in nibabel.
 - NaN and infinity are errors; numbers outside [0, 1] are not, the metric clips them.
+- What is inside, `scoring.nifti` judges: header, shape, scaling.
+
+Compressed volumes are inflated by a fast library first. Whatever it or the scorer complains of, and whatever
+it may let pass that `Gunzip` refuses, is read again with `Gunzip`, which decides. One difference stays: of
+codes that leave some bit patterns without a meaning, zlib refuses more. Data of such a file that have
+passed checksum and length are as good as others.
 """
 
 import errno
 import io
+import logging
 import math
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import BinaryIO
 
 import numpy as np
-from nibabel.nifti1 import Nifti1Header
-from nibabel.nifti2 import Nifti2Header
-from nibabel.spatialimages import HeaderDataError
-from nibabel.volumeutils import apply_read_scaling
-from nibabel.wrapstruct import WrapStructError
-from numpy.typing import NDArray
 
+from scoring.average_precision import NotFinite
+from scoring.float32 import ExactCounter, collapse
+from scoring.inflating import inflated
+from scoring.masks import Mask
+from scoring.nifti import Unreadable, WrongShape, raw_chunks, read_layout
+from scoring.objects import ObjectRule
+from scoring.one_pass import VoxelCount, count_voxels
 from submissions.contract import Outcome, size_text
-from submissions.gunzip import MAGIC, Gunzip, GzipError
+from submissions.gunzip import MAGIC, Gunzip, GzipError, is_one_member
 
 _TEXT_BYTES = 1 << 20
 _LINE_BYTES = 256
 _NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,9})?")
 _NOT_FINITE = re.compile(rb"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _COMMA = re.compile(rb"[+-]?\d+,\d+")
-_HEADER_BYTES = {348: 352, 540: 544}
-_ORDERS: dict[str, Literal["little", "big"]] = {"<": "little", ">": "big"}
 _OFFSET_BYTES = 1 << 20
-_DTYPES = "iuf"
 _ITEM_BYTES = 8
 _IRREGULAR = (
     (stat.S_ISLNK, "a symbolic link"),
@@ -52,7 +55,20 @@ _IRREGULAR = (
     (stat.S_ISSOCK, "a socket"),
 )
 
-Voxels = NDArray[np.floating[Any]]
+log = logging.getLogger(__name__)
+Opener = Callable[[], BinaryIO]
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """What clipping and rounding to float16 do to a case: average precision after and before.
+
+    `collapse` is what to tell the participant, None where the two are alike.
+    """
+
+    average_precision: float
+    exact_average_precision: float
+    collapse: str | None
 
 
 @dataclass(frozen=True)
@@ -61,13 +77,15 @@ class Reading:
 
     Attributes:
         outcome: `scored` where `value` can be scored.
-        value: a float, or an array of the expected shape, in Fortran order as stored, float32 or float64.
+        value: a case's score, or the counts of its voxels.
         detail: for the participant, as in "127 slices written, 128 expected"; empty where scored.
+        rounding: of voxel scores, where it was asked for and the case is abnormal.
     """
 
     outcome: Outcome
-    value: float | Voxels | None = None
+    value: float | VoxelCount | None = None
     detail: str = ""
+    rounding: Rounding | None = None
 
     @property
     def number(self) -> float:
@@ -77,14 +95,14 @@ class Reading:
         return self.value
 
     @property
-    def voxels(self) -> Voxels:
-        """The scores of the voxels of a case that was scored; ValueError for anything else."""
-        if not isinstance(self.value, np.ndarray):
+    def voxels(self) -> VoxelCount:
+        """The counts of the voxels of a case that was scored; ValueError for anything else."""
+        if not isinstance(self.value, VoxelCount):
             raise ValueError(f"this prediction is {self.outcome} and holds no scores of voxels")
         return self.value
 
 
-class _Bad(Exception):
+class _Bad(ValueError):
     def __init__(self, outcome: Outcome, detail: str) -> None:
         super().__init__(detail)
         self.reading = Reading(outcome, None, detail)
@@ -103,22 +121,66 @@ def read_case_score(directory: Path, file_name: str) -> Reading:
         return bad.reading
 
 
-def read_voxel_scores(directory: Path, file_name: str, shape: tuple[int, ...]) -> Reading:
-    """The scores of all voxels of one case, from a NIfTI file of one part.
+def count_voxel_scores(
+    directory: Path,
+    file_name: str,
+    mask: Mask,
+    *,
+    thresholds: Sequence[float] = (),
+    objects: ObjectRule | None = None,
+    view: bool = False,
+    exact: bool = False,
+) -> Reading:
+    """The counts of the scores of all voxels of one case, from a NIfTI file of one part, in one pass.
+
+    `thresholds`, `objects` and `view` are those of `scoring.one_pass.count_voxels`. `exact` reads the file
+    twice more, for the average precision of the scores as written.
 
     Raises:
         OSError: the folder or the disk fails, which is our fault.
     """
-    limit = math.prod(shape) * _ITEM_BYTES * 1001 // 1000 + 2 * _OFFSET_BYTES
+
+    def scored(stream: Opener) -> Reading:
+        count = count_voxels(stream(), mask, thresholds=thresholds, objects=objects, view=view)
+        rounding = _rounding(stream, mask, count) if exact and mask.positive_voxels else None
+        return Reading(Outcome.SCORED, count, rounding=rounding)
+
     try:
-        with _opened(directory, file_name, limit) as file:
-            values = _volume(_unpacked(file, file_name), shape)
-            _check_finite(values)
-            return Reading(Outcome.SCORED, values)
+        with _opened(directory, file_name, _limit(mask.shape)) as file:
+            return _read(file, file_name, scored)
     except _Bad as bad:
         return bad.reading
-    except GzipError as error:
+    except (Unreadable, GzipError) as error:
         return Reading(Outcome.UNREADABLE, None, str(error))
+    except WrongShape as error:
+        return Reading(Outcome.WRONG_SHAPE, None, str(error))
+    except NotFinite as error:
+        return Reading(Outcome.NOT_FINITE, None, str(error))
+
+
+def read_mask(directory: Path, file_name: str, shape: tuple[int, int, int]) -> Mask:
+    """The mask in a NIfTI file of one part: abnormal is what is above 0.5.
+
+    Raises:
+        ValueError: there is none, or none of this shape; the text says why.
+        OSError: the folder or the disk fails.
+    """
+    flat = np.zeros(math.prod(shape), dtype=np.bool_)
+    with _opened(directory, file_name, _limit(shape)) as file:
+        stream = _plain(file, file_name)
+        layout, done = read_layout(stream, shape), 0
+        for chunk in raw_chunks(stream, layout):
+            scores = layout.scores(chunk)
+            if not np.isfinite(scores).all():
+                raise NotFinite("some of its voxels are NaN or infinite")
+            flat[done : done + chunk.size] = scores > 0.5
+            done += chunk.size
+    return Mask.of(flat.reshape(shape, order="F"))
+
+
+def _limit(shape: tuple[int, ...]) -> int:
+    """Bytes that the file of a volume can have at most: of doubles that defy compression, and a header."""
+    return math.prod(shape) * _ITEM_BYTES * 1001 // 1000 + 2 * _OFFSET_BYTES
 
 
 @contextmanager
@@ -190,124 +252,50 @@ def _quoted(line: bytes) -> str:
     return text if len(text) <= 42 else f"{text[:40]}…"
 
 
-def _unpacked(file: io.FileIO, name: str) -> "io.BufferedReader[Any]":
-    buffered = io.BufferedReader(file)
-    packed = buffered.peek(2).startswith(MAGIC)
+def _read(file: io.FileIO, name: str, scored: Callable[[Opener], Reading]) -> Reading:
+    """What `scored` makes of the content: read fast if nothing is odd about the file, else plainly."""
+    if name.endswith(".gz"):
+        try:
+            return _read_fast(file, scored)
+        except Exception as error:
+            # The plain path meets it again or knows better; its word is the one that counts.
+            log.debug("%s is read again: %r", name, error)
+    return scored(lambda: _plain(file, name))
+
+
+def _plain(file: io.FileIO, name: str) -> BinaryIO:
+    """The content from its beginning, inflated strictly where the name says that it is compressed."""
+    packed = _from_start(file).read(len(MAGIC)) == MAGIC
     if name.endswith(".gz") and not packed:
         raise _Bad(Outcome.UNREADABLE, "not compressed although its name ends in .gz")
     if packed and not name.endswith(".gz"):
         raise _Bad(Outcome.UNREADABLE, "compressed although its name does not end in .gz")
-    return io.BufferedReader(Gunzip(buffered)) if packed else buffered
+    start = _from_start(file)
+    return io.BufferedReader(Gunzip(start)) if packed else start
 
 
-def _volume(stream: "io.BufferedReader[Any]", shape: tuple[int, ...]) -> Voxels:
-    header, length = _header(stream)
-    dtype = _dtype(header)
-    _check_shape(_shape(header), shape)
-    offset = _offset(header, length)
-    _read_exactly(stream, bytearray(offset - length), "its header")
-    raw = np.empty(math.prod(shape), dtype)
-    _read_exactly(stream, raw.view(np.uint8), "its voxels")
-    if stream.read(1):
-        raise _Bad(Outcome.UNREADABLE, "longer than its header says")
-    return _scaled(raw, header).reshape(shape, order="F")
+def _read_fast(file: io.FileIO, scored: Callable[[Opener], Reading]) -> Reading:
+    """Raises GzipError where the fast inflater is not as strict as ours, and whatever it raises itself."""
+    streams: list[BinaryIO] = []
+
+    def stream() -> BinaryIO:
+        streams.append(inflated(_from_start(file)))
+        return streams[-1]
+
+    reading = scored(stream)
+    if not is_one_member(file, streams[-1].tell()):
+        raise GzipError("made of several parts, or something follows")
+    return reading
 
 
-def _header(stream: "io.BufferedReader[Any]") -> tuple[Any, int]:
-    start = stream.read(4)
-    sizes = {order: int.from_bytes(start, name) for order, name in _ORDERS.items()}
-    order = next((order for order, size in sizes.items() if size in _HEADER_BYTES), None)
-    if len(start) < 4 or order is None:
-        raise _Bad(Outcome.UNREADABLE, "not a NIfTI file")
-    length = sizes[order]
-    block = bytearray(length)
-    block[:4] = start
-    _read_exactly(stream, memoryview(block)[4:], "its header")
-    kind: Any = Nifti1Header if length == 348 else Nifti2Header
-    try:
-        header = kind(bytes(block), order, check=False)
-    except (HeaderDataError, WrapStructError, ValueError) as error:
-        raise _Bad(Outcome.UNREADABLE, "not a NIfTI file") from error
-    if header["magic"].item()[:3] not in (b"n+1", b"n+2"):
-        raise _Bad(Outcome.UNREADABLE, "not a NIfTI file of one part (.nii or .nii.gz)")
-    return header, length
+def _from_start(file: io.FileIO) -> io.FileIO:
+    file.seek(0)
+    return file
 
 
-def _dtype(header: Any) -> np.dtype[Any]:
-    try:
-        dtype: np.dtype[Any] = np.dtype(header.get_data_dtype())
-    except (HeaderDataError, KeyError):
-        dtype = np.dtype("V")
-    if dtype.kind not in _DTYPES or dtype.itemsize > _ITEM_BYTES:
-        name = "unknown or no number" if dtype.kind == "V" else str(dtype)
-        raise _Bad(Outcome.UNREADABLE, f"its data type is {name}, write float32")
-    return dtype
-
-
-def _shape(header: Any) -> tuple[int, ...]:
-    count = int(header["dim"][0])
-    if not 1 <= count <= 7:
-        raise _Bad(Outcome.UNREADABLE, "its header has no possible number of axes")
-    written = tuple(int(length) for length in header["dim"][1 : count + 1])
-    while len(written) > 3 and written[-1] == 1:
-        written = written[:-1]
-    return written
-
-
-def _check_shape(written: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    if written == expected:
-        return
-    differing = [
-        axis for axis in range(len(expected)) if written[axis : axis + 1] != expected[axis : axis + 1]
-    ]
-    if len(written) == len(expected) and len(differing) == 1:
-        axis = differing[0]
-        what = "slices" if axis == 2 else f"voxels along axis {axis + 1}"
-        detail = f"{written[axis]} {what} written, {expected[axis]} expected"
-    else:
-        detail = f"shape {_times(written)} written, {_times(expected)} expected"
-    raise _Bad(Outcome.WRONG_SHAPE, detail)
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return " × ".join(str(length) for length in shape)
-
-
-def _offset(header: Any, length: int) -> int:
-    """Where the voxels start; 0 means right behind the header, as other readers take it."""
-    smallest, offset = _HEADER_BYTES[length], float(header["vox_offset"])
-    if offset == 0:
-        return smallest
-    if not smallest <= offset <= _OFFSET_BYTES or offset != int(offset):
-        raise _Bad(Outcome.UNREADABLE, "its header says that the voxels start where they cannot")
-    return int(offset)
-
-
-def _read_exactly(stream: "io.BufferedReader[Any]", target: Any, what: str) -> None:
-    view = memoryview(target)
-    while view.nbytes:
-        count = stream.readinto(view)
-        if not count:
-            raise _Bad(Outcome.UNREADABLE, f"cut short in {what}")
-        view = view[count:]
-
-
-def _scaled(raw: NDArray[Any], header: Any) -> Voxels:
-    try:
-        slope, inter = header.get_slope_inter()
-    except HeaderDataError as error:
-        raise _Bad(Outcome.UNREADABLE, "scl_slope and scl_inter of its header are not possible") from error
-    with np.errstate(all="ignore"):
-        if slope is not None and (slope, inter) != (1, 0):
-            raw = apply_read_scaling(raw, slope, inter)
-        small = raw.dtype.itemsize <= (4 if raw.dtype.kind == "f" else 2)
-        return raw.astype(np.float32 if small else np.float64, copy=False)
-
-
-def _check_finite(values: Voxels) -> None:
-    """The extremes tell at no cost in memory; voxels are counted only where they fail."""
-    with np.errstate(all="ignore"):
-        if np.isfinite(values.min()) and np.isfinite(values.max()):
-            return
-    bad = int(values.size - np.count_nonzero(np.isfinite(values)))
-    raise _Bad(Outcome.NOT_FINITE, f"{bad:,} of {values.size:,} voxels are NaN or infinite")
+def _rounding(stream: Opener, mask: Mask, count: VoxelCount) -> Rounding:
+    counter = ExactCounter(mask)
+    counter.first(stream())
+    counter.second(stream())
+    exact, rounded = counter.average_precision(), count.histogram.average_precision()
+    return Rounding(rounded, exact, collapse(exact, rounded, count.distinct))

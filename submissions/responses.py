@@ -98,10 +98,15 @@ class Run(_Response):
 
 
 class ToyCase(_Response):
+    """`average_precision` of an abnormal case's voxels, clipped and rounded; `exact_…` of them as written."""
+
     name: str
     outcome: str
     detail: str | None = None
     score: float | None = None
+    average_precision: float | None = None
+    exact_average_precision: float | None = None
+    warning: str | None = None
     has_view: bool = False
 
 
@@ -117,6 +122,44 @@ class Score(_Response):
 
 class ToyScore(Score):
     cases: list[ToyCase] = []
+
+
+class ToyCaseStatistics(_Response):
+    """What is stored of a toy case; `statistic` is a voxel histogram as bytes in base64."""
+
+    name: str
+    label: int | None
+    outcome: str
+    detail: str = ""
+    score: float | None = None
+    statistic: str | None = None
+    objects: dict[str, tuple[int, int, int]] = {}
+    warning: str | None = None
+
+
+class ToyPartStatistics(_Response):
+    task: str
+    dataset: str
+    dataset_version: str
+    cases: list[ToyCaseStatistics]
+
+
+class Scoring(_Response):
+    """A scoring version; `policy` is {task: {missing, metric}}."""
+
+    number: int
+    policy: dict[str, Any]
+
+
+class ToyStatistics(_Response):
+    """What a submission's figures on toy cases are computed from."""
+
+    submission: str
+    challenge: str
+    team: str
+    image_id: str | None = None
+    scoring: Scoring
+    parts: list[ToyPartStatistics]
 
 
 class SubmissionTeam(_Response):

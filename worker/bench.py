@@ -34,5 +34,5 @@ class Bench:
 
     @property
     def work(self) -> Path:
-        """The folder for work in progress; what lies in it carries the name of its lease."""
+        """The folder for work in progress; what lies in it carries the name of its lease, but for masks."""
         return self.platform.storage.scratch(WORK)

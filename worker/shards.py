@@ -27,6 +27,7 @@ from worker.errors import Stopped
 from worker.heartbeat import Heartbeat
 from worker.keeping import Kept
 from worker.leases import Lease
+from worker.masks import MASKS, Masks
 
 log = logging.getLogger(__name__)
 PREDICTIONS = "predictions"
@@ -140,14 +141,14 @@ class Shard:
         )
 
     def _collector(self, outcome: RunOutcome) -> Collector:
-        task = self._challenge.tasks[self._run.task]
+        bench = self._bench
         keep = self._challenge.publication.keep_predictions and self._run.stage == "test"
         return Collector(
             self._run,
-            task,
-            self._challenge.entry,
+            self._challenge,
             self._manifest,
-            self._bench.blobs,
+            bench.blobs,
+            Masks(bench.blobs, bench.work / MASKS),
             unfinished_outcome(outcome),
             self.kept if keep else None,
         )

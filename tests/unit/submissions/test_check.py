@@ -1,5 +1,6 @@
 """A check with an engine that only pretends: what is asked of it, what is read, what is told."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,13 @@ import pytest
 from numpy.typing import NDArray
 
 from challenges import spec
+from scoring.histograms import VoxelHistogram
 from submissions import kit
 from submissions.archive import ArchiveRejected
 from submissions.check import Bench, Inspection, ScriptReport, loaded, run_script
 from submissions.container import RunOutcome, Stop
 from submissions.contract import Code, Outcome, scripts_of
+from submissions.display import check_json, script
 from submissions.fake_engine import Behaviour, FakeEngine, FakeOutput
 from submissions.image import ImageFacts
 from submissions.kit import Kit, KitError
@@ -135,6 +138,78 @@ def test_a_missing_case_counts_as_zero_and_is_named(demo: Kit) -> None:
     assert report.failure is not None
     assert report.failure.code is Code.MISSING_PREDICTIONS
     assert "toy_0.nii.gz" in report.failure.message
+
+
+SATURATED = (1 - 1e-4 * np.random.default_rng(2).random((SIDE,) * 3)).astype(np.float32)
+
+
+def saturated(source: Path, target: Path) -> None:
+    """Right answers within 1e-4 of 1."""
+    for case in source.iterdir():
+        image: Any = nibabel.load(case)
+        write_volume(target / case.name, np.where(image.get_fdata() > 0, 1, SATURATED - 1e-6).astype("f4"))
+
+
+def test_maps_that_collapse_when_rounded_are_told_case_by_case(demo: Kit) -> None:
+    report, _ = checked(demo, "pixel", Behaviour(writes=saturated))
+    first, normal, _ = report.cases
+    assert report.failure is None, "a collapse is a warning"
+    assert first.exact_average_precision == 1.0
+    assert first.average_precision is not None
+    assert first.average_precision < 0.5
+    assert first.warning is not None
+    assert (normal.average_precision, normal.exact_average_precision, normal.warning) == (None, None, None)
+
+
+def test_maps_that_survive_rounding_get_no_warning(demo: Kit) -> None:
+    report, _ = checked(demo, "pixel", Behaviour(writes=copy))
+    told = [(case.average_precision, case.exact_average_precision, case.warning) for case in report.cases]
+    assert told == [(1.0, 1.0, None), (None, None, None), (1.0, 1.0, None)]
+
+
+def all_but_the_normal_one(source: Path, target: Path) -> None:
+    copy(source, target)
+    (target / "toy_1.nii.gz").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("missing", ["zero", "worst", "reject"])
+def test_a_missing_map_costs_what_the_challenge_says(demo: Kit, missing: str) -> None:
+    changed = spec.parse(SPEC.replace("missing: zero", f"missing: {missing}"))
+    report, _ = checked(replace(demo, challenge=changed), "pixel", Behaviour(writes=all_but_the_normal_one))
+    assert report.outcomes == {"scored": 2, "missing": 1}
+    normal = VoxelHistogram.absent(0, SIDE**3, "worst" if missing == "worst" else "zero")
+    assert report.predictions.histograms["toy_1.nii.gz"] == normal
+    assert report.average_precision == pytest.approx(24 / (24 + SIDE**3) if missing == "worst" else 1.0)
+
+
+def test_objects_are_counted_where_the_challenge_asks_for_them(demo: Kit) -> None:
+    asked = "arrangements: 2\n      objects: {thresholds: [0.5], min_volume_mm3: 0.0}"
+    changed = spec.parse(SPEC.replace("arrangements: 2 ", f"{asked} "))
+    report, _ = checked(replace(demo, challenge=changed), "pixel", Behaviour(writes=all_but_the_normal_one))
+    assert report.predictions.objects == {
+        "toy_0.nii.gz": {0.5: (1, 0, 0)},
+        "toy_1.nii.gz": {0.5: (0, 0, 0)},
+        "toy_2.nii.gz": {0.5: (1, 0, 0)},
+    }
+
+
+def test_a_check_can_be_told_to_programs(demo: Kit) -> None:
+    report, _ = checked(demo, "pixel", Behaviour(writes=saturated))
+    challenge, found = inspection_of(("pixel", "brain"))
+    [told] = json.loads(json.dumps(check_json(found, challenge, [report])))["scripts"]
+    assert told["outcomes"] == {"scored": 3}
+    assert told["cases"][0]["warning"] == report.cases[0].warning
+    assert told["cases"][0]["exact_average_precision"] == 1.0
+    assert "predictions" not in told
+
+
+def test_a_check_shows_both_figures_and_the_warning(demo: Kit, capsys: pytest.CaptureFixture[str]) -> None:
+    report, _ = checked(demo, "pixel", Behaviour(writes=saturated))
+    script(report, with_log=False)
+    shown = " ".join(capsys.readouterr().err.split())
+    assert f"toy_0.nii.gz scored {report.cases[0].average_precision:.3f} 1.000" in shown
+    assert "toy_1.nii.gz scored – –" in shown
+    assert f"Warning: toy_0.nii.gz: {report.cases[0].warning}" in shown
 
 
 def test_a_map_of_another_shape_says_how_many_slices_were_written(demo: Kit) -> None:

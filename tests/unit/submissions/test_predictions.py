@@ -1,4 +1,5 @@
 import gzip
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -6,16 +7,31 @@ import nibabel as nib
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
 
+from scoring.histograms import VoxelHistogram, voxel_histogram
+from scoring.masks import Mask
+from scoring.objects import ObjectRule, count_objects
 from submissions.contract import Outcome
-from submissions.predictions import read_case_score, read_voxel_scores
+from submissions.predictions import Reading, count_voxel_scores, read_case_score, read_mask
 
 SHAPE = (5, 6, 7)
 NAME = "ab12.nii.gz"
+TRUTH = np.random.default_rng(2).random(SHAPE) > 0.8
 
 
 def volume(shape: tuple[int, ...] = SHAPE, dtype: str = "float32") -> NDArray[Any]:
-    return (np.random.default_rng(1).random(shape) * 100).astype(dtype)
+    """Scores, some of them below 0 and above 1; small whole numbers of an integer type."""
+    scores = np.random.default_rng(1).random(shape) * 1.2 - 0.1
+    return (scores if np.dtype(dtype).kind in "fc" else scores * 100 + 10).astype(dtype)
+
+
+def read(folder: Path, name: str = NAME, **asked: Any) -> Reading:
+    return count_voxel_scores(folder, name, Mask.of(TRUTH), **asked)
+
+
+def expected(scores: NDArray[Any]) -> VoxelHistogram:
+    return voxel_histogram(scores, TRUTH)
 
 
 def written(
@@ -92,21 +108,19 @@ class TestVoxelScores:
     @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
     @pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
     @pytest.mark.parametrize("dtype", ["float32", "float64"])
-    def test_floats_come_back_as_they_were_written(
+    def test_floats_are_counted_as_they_were_written(
         self, tmp_path: Path, name: str, kind: Any, dtype: str
     ) -> None:
         data = volume(dtype=dtype)
         written(tmp_path, data, name, kind)
-        reading = read_voxel_scores(tmp_path, name, SHAPE)
+        reading = read(tmp_path, name)
         assert (reading.outcome, reading.detail) == (Outcome.SCORED, "")
-        assert isinstance(reading.value, np.ndarray)
-        assert reading.value.dtype == dtype
-        np.testing.assert_array_equal(reading.value, data)
+        assert reading.voxels.histogram == expected(data)
 
     @pytest.mark.parametrize(
         "dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
     )
-    @pytest.mark.parametrize("scaling", [(1.0, 0.0), (0.25, -3.0), (np.nan, np.nan), (0.0, 5.0)])
+    @pytest.mark.parametrize("scaling", [(1.0, 0.0), (0.01, -0.25), (np.nan, np.nan), (0.0, 5.0)])
     def test_integers_are_scaled_as_nibabel_does(
         self, tmp_path: Path, dtype: str, scaling: tuple[float, float]
     ) -> None:
@@ -114,26 +128,23 @@ class TestVoxelScores:
         raw = bytearray((tmp_path / "a.nii").read_bytes())
         raw[112:120] = np.array(scaling, "<f4").tobytes()
         (tmp_path / "a.nii").write_bytes(raw)
-        reading = read_voxel_scores(tmp_path, "a.nii", SHAPE)
-        np.testing.assert_array_equal(reading.value, nib.load(tmp_path / "a.nii").get_fdata())
+        assert read(tmp_path, "a.nii").voxels.histogram == expected(nib.load(tmp_path / "a.nii").get_fdata())
 
     def test_big_endian_files_are_read(self, tmp_path: Path) -> None:
         data = volume()
         header = nib.Nifti1Header(endianness=">")
         nib.save(nib.Nifti1Image(data, np.eye(4), header), tmp_path / NAME)
-        np.testing.assert_array_equal(read_voxel_scores(tmp_path, NAME, SHAPE).value, data)
+        assert read(tmp_path).voxels.histogram == expected(data)
 
     def test_a_fourth_axis_of_one_is_dropped(self, tmp_path: Path) -> None:
         written(tmp_path, volume((*SHAPE, 1)))
-        reading = read_voxel_scores(tmp_path, NAME, SHAPE)
-        assert isinstance(reading.value, np.ndarray)
-        assert reading.value.shape == SHAPE
+        assert read(tmp_path).voxels.histogram == expected(volume((*SHAPE, 1))[..., 0])
 
     def test_extensions_before_the_voxels_are_skipped(self, tmp_path: Path) -> None:
         image = nib.Nifti1Image(volume(), np.eye(4))
         image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"made by me" * 100))
         nib.save(image, tmp_path / NAME)
-        np.testing.assert_array_equal(read_voxel_scores(tmp_path, NAME, SHAPE).value, volume())
+        assert read(tmp_path).voxels.histogram == expected(volume())
 
     @pytest.mark.parametrize(
         ("shape", "detail"),
@@ -149,7 +160,7 @@ class TestVoxelScores:
         self, tmp_path: Path, shape: tuple[int, ...], detail: str
     ) -> None:
         written(tmp_path, volume(shape))
-        reading = read_voxel_scores(tmp_path, NAME, SHAPE)
+        reading = read(tmp_path)
         assert (reading.outcome, reading.value, reading.detail) == (Outcome.WRONG_SHAPE, None, detail)
 
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -158,7 +169,7 @@ class TestVoxelScores:
         data = volume(dtype=dtype)
         data[1, 2, 3:5] = value
         written(tmp_path, data)
-        reading = read_voxel_scores(tmp_path, NAME, SHAPE)
+        reading = read(tmp_path)
         assert (reading.outcome, reading.detail) == (
             Outcome.NOT_FINITE,
             "2 of 210 voxels are NaN or infinite",
@@ -169,12 +180,12 @@ class TestVoxelScores:
         raw = bytearray(gzip.decompress((tmp_path / NAME).read_bytes()))
         raw[112:116] = np.array(1e30, "<f4").tobytes()
         (tmp_path / NAME).write_bytes(gzip.compress(raw))
-        assert read_voxel_scores(tmp_path, NAME, SHAPE).outcome is Outcome.NOT_FINITE
+        assert read(tmp_path).outcome is Outcome.NOT_FINITE
 
     @pytest.mark.parametrize("dtype", ["complex64", "complex128"])
     def test_other_data_types_are_unreadable_and_named(self, tmp_path: Path, dtype: str) -> None:
         written(tmp_path, volume(dtype=dtype))
-        reading = read_voxel_scores(tmp_path, NAME, SHAPE)
+        reading = read(tmp_path)
         assert reading.outcome is Outcome.UNREADABLE
         assert f"its data type is {dtype}" in reading.detail
 
@@ -201,7 +212,7 @@ class TestVoxelScores:
     def test_a_damaged_file_is_unreadable_for_a_reason(self, tmp_path: Path, change: Any, words: str) -> None:
         written(tmp_path, volume())
         (tmp_path / NAME).write_bytes(change((tmp_path / NAME).read_bytes()))
-        reading = read_voxel_scores(tmp_path, NAME, SHAPE)
+        reading = read(tmp_path)
         assert (reading.outcome, reading.value) == (Outcome.UNREADABLE, None)
         assert words in reading.detail
 
@@ -209,12 +220,12 @@ class TestVoxelScores:
         written(tmp_path, volume())
         with (tmp_path / NAME).open("ab") as file:
             file.write(bytes(512))
-        assert read_voxel_scores(tmp_path, NAME, SHAPE).outcome is Outcome.SCORED
+        assert read(tmp_path).outcome is Outcome.SCORED
 
     def test_compressed_data_without_the_ending_is_unreadable(self, tmp_path: Path) -> None:
         written(tmp_path, volume())
         (tmp_path / NAME).rename(tmp_path / "a.nii")
-        assert "does not end in .gz" in read_voxel_scores(tmp_path, "a.nii", SHAPE).detail
+        assert "does not end in .gz" in read(tmp_path, "a.nii").detail
 
     @pytest.mark.parametrize(
         ("place", "value", "words"),
@@ -238,7 +249,7 @@ class TestVoxelScores:
         raw = bytearray((tmp_path / "a.nii").read_bytes())
         raw[place : place + value.nbytes] = value.tobytes()
         (tmp_path / "a.nii").write_bytes(raw)
-        reading = read_voxel_scores(tmp_path, "a.nii", SHAPE)
+        reading = read(tmp_path, "a.nii")
         assert reading.outcome is Outcome.UNREADABLE
         assert words in reading.detail
 
@@ -247,8 +258,87 @@ class TestVoxelScores:
         raw = bytearray((tmp_path / "a.nii").read_bytes())
         raw[108:112] = bytes(4)
         (tmp_path / "a.nii").write_bytes(raw)
-        np.testing.assert_array_equal(read_voxel_scores(tmp_path, "a.nii", SHAPE).value, volume())
+        assert read(tmp_path, "a.nii").voxels.histogram == expected(volume())
 
     def test_a_volume_that_is_not_there_is_missing(self, tmp_path: Path) -> None:
-        reading = read_voxel_scores(tmp_path, NAME, SHAPE)
+        reading = read(tmp_path)
         assert (reading.outcome, reading.detail) == (Outcome.MISSING, "not written")
+
+    def test_what_is_asked_for_is_found_in_the_same_pass(self, tmp_path: Path) -> None:
+        data, rule = volume(), ObjectRule(0.0, (1.0, 1.0, 1.0))
+        written(tmp_path, data)
+        assert read(tmp_path).voxels.view is None
+        assert read(tmp_path).voxels.objects == {}
+        count = read(tmp_path, thresholds=(0.25, 0.75), objects=rule, view=True).voxels
+        half = np.clip(data, 0, 1).astype(np.float16)
+        assert count.objects == {level: count_objects(half >= level, TRUTH, rule) for level in (0.25, 0.75)}
+        assert count.view is not None
+        np.testing.assert_allclose(count.view, np.clip(data, 0, 1) * 255, atol=0.6)
+
+    @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+    def test_scores_that_float16_cannot_tell_apart_are_told(self, tmp_path: Path, name: str) -> None:
+        scores = (1 - 1e-4 * np.random.default_rng(3).random(SHAPE) + 5e-5 * TRUTH).clip(0, 1)
+        written(tmp_path, scores, name)
+        told = read(tmp_path, name, exact=True).rounding
+        assert told is not None
+        exact = average_precision_score(TRUTH.ravel(), scores.ravel())
+        assert told.exact_average_precision == pytest.approx(exact, abs=1e-12)
+        assert told.average_precision == expected(scores).average_precision()
+        assert told.exact_average_precision - told.average_precision > 0.1
+        assert told.collapse is not None
+        assert "[0, 1]" in told.collapse
+
+    def test_scores_that_survive_rounding_get_no_warning(self, tmp_path: Path) -> None:
+        written(tmp_path, volume().clip(0, 1))
+        told = read(tmp_path, exact=True).rounding
+        assert told is not None
+        assert told.collapse is None
+        assert abs(told.exact_average_precision - told.average_precision) < 0.01
+        assert read(tmp_path).rounding is None
+
+    def test_scores_that_lose_their_order_by_clipping_are_told_as_well(self, tmp_path: Path) -> None:
+        written(tmp_path, (volume() + 2 * TRUTH + 1).astype(np.float32))
+        told = read(tmp_path, exact=True).rounding
+        assert told is not None
+        assert (told.exact_average_precision, told.average_precision < 0.5) == (1.0, True)
+        assert told.collapse is not None
+
+    def test_a_normal_case_has_no_average_precision_to_compare(self, tmp_path: Path) -> None:
+        written(tmp_path, volume())
+        reading = count_voxel_scores(tmp_path, NAME, Mask.of(np.zeros(SHAPE, np.bool_)), exact=True)
+        assert (reading.outcome, reading.rounding) == (Outcome.SCORED, None)
+
+    def test_a_large_volume_is_never_in_memory_as_a_whole(self, tmp_path: Path) -> None:
+        shape, side = (128, 128, 128), 128
+        rng = np.random.default_rng(4)
+        data = np.repeat(rng.random((side, side, 8)), 16, axis=2)
+        written(tmp_path, data)
+        truth = np.zeros(shape, np.bool_)
+        truth[40:60, 50:70, 30:44] = True
+        mask = Mask.of(truth)
+        read(tmp_path)  # what is compiled and imported once is not this volume's
+        tracemalloc.start()
+        try:
+            reading = count_voxel_scores(tmp_path, NAME, mask, exact=True)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert reading.voxels.histogram == voxel_histogram(data, truth)
+        assert peak < data.nbytes / 4
+
+
+class TestMasks:
+    @pytest.mark.parametrize("dtype", ["uint8", "float32"])
+    def test_what_is_above_a_half_is_abnormal(self, tmp_path: Path, dtype: str) -> None:
+        written(tmp_path, TRUTH.astype(dtype))
+        assert read_mask(tmp_path, NAME, SHAPE) == Mask.of(TRUTH)
+
+    def test_what_is_no_mask_says_why(self, tmp_path: Path) -> None:
+        with pytest.raises(ValueError, match="not written"):
+            read_mask(tmp_path, NAME, SHAPE)
+        written(tmp_path, TRUTH[..., :-1].astype(np.uint8))
+        with pytest.raises(ValueError, match="6 slices written, 7 expected"):
+            read_mask(tmp_path, NAME, SHAPE)
+        written(tmp_path, np.full(SHAPE, np.nan, np.float32))
+        with pytest.raises(ValueError, match="NaN"):
+            read_mask(tmp_path, NAME, SHAPE)

@@ -15,6 +15,7 @@ from submissions.fake_engine import FakeEngine
 from tests.unit.backend.world import World
 from worker.bench import WORK
 from worker.leases import Lease
+from worker.masks import MASKS
 from worker.sweep import Janitor
 
 OLD = datetime.now(UTC) - timedelta(hours=1)
@@ -78,13 +79,16 @@ def test_work_folders_of_runs_that_nobody_works_on_go_when_they_are_old(world: W
         (work / name / "case.nii.gz").write_bytes(b"x")
     for name in ("run-77-1.tar", ".run-77-1.tar.123.partial", "notes.txt"):
         (work / name).write_bytes(b"x")
+    (work / MASKS).mkdir()
+    (work / MASKS / "kept").write_bytes(b"x")
     for path in work.iterdir():
         if path.name != "run-78-1.input":
             os.utime(path, (time.time() - 3600,) * 2)
     Janitor(world.platform, FakeEngine()).sweep()
     assert {path.name for path in work.iterdir()} == {
-        f"run-{run.id}-1.input", "run-78-1.input", "notes.txt",
+        f"run-{run.id}-1.input", "run-78-1.input", "notes.txt", MASKS,
     }  # fmt: skip
+    assert (work / MASKS / "kept").exists()
 
 
 def test_expired_uploads_and_web_sessions_go(world: World) -> None:
