@@ -50,8 +50,8 @@ class RunView(BaseModel):
 class ToyCase(BaseModel):
     """One toy case; `has_view`: there are pictures of an anomaly map. `label` is 1 for abnormal.
 
-    `average_precision` is that of an abnormal case's voxels, as scored; `exact_average_precision` the same
-    without rounding to float16. `warning` is there where the two differ too much.
+    `average_precision` is that of an abnormal case's voxels, as scored; `exact_average_precision` that of the
+    scores as written, neither clipped nor rounded to float16. `warning` is there where they differ too much.
     """
 
     name: str
@@ -225,3 +225,40 @@ class Comparison(BaseModel):
     moves: list[Move]
     tau: float | None
     tau_undefined_because: str | None
+
+
+class ToyCaseStatistics(BaseModel):
+    """What is stored of one toy case.
+
+    `statistic`: its voxel histogram as bytes in base64, for `scoring.histograms`; a case without a usable
+    prediction has all voxels at 0. `objects`: {threshold: [found, false, overlooked]}.
+    """
+
+    name: str
+    label: int | None
+    outcome: str
+    detail: str
+    score: float | None
+    statistic: str | None
+    objects: dict[str, list[int]]
+    warning: str | None
+
+
+class ToyPartStatistics(BaseModel):
+    """The toy cases of one dataset in one task."""
+
+    task: str
+    dataset: str
+    dataset_version: str
+    cases: list[ToyCaseStatistics]
+
+
+class ToyStatistics(BaseModel):
+    """What a submission's figures on toy cases are computed from; `scoring` are the rules of the board."""
+
+    submission: str
+    challenge: str
+    team: str
+    image_id: str | None
+    scoring: ScoringView
+    parts: list[ToyPartStatistics]

@@ -1,4 +1,4 @@
-"""What a team is told of its toy maps: average precision with and without rounding, and a warning."""
+"""What a team is told of its toy maps: average precision as scored and as written, and a warning."""
 
 import pytest
 from fastapi.testclient import TestClient
@@ -10,7 +10,7 @@ from backend.models.user import User
 from tests.unit.backend.browsing import visitor
 from tests.unit.backend.world import World
 
-SENTENCE = "Spread the scores over [0, 1]."
+SENTENCE = "spread them over [0, 1]"
 FIGURES = {
     "distinct": 38,
     "average_precision": 0.444444,
@@ -49,6 +49,6 @@ def test_the_pages_show_both_figures_and_the_warning(client: TestClient, submiss
     listed = ada.get(f"/submissions/{submission.id}")
     alone = ada.get(f"/submissions/{submission.id}/toy/pixel/brain/toy_1.nii.gz")
     for page in (listed, alone):
-        for expected in ("0.444", "0.503", "without rounding", SENTENCE):
+        for expected in ("0.444", "0.503", "as written", SENTENCE):
             assert expected in page, expected
-    assert "without rounding" not in ada.get(f"/submissions/{submission.id}/toy/pixel/brain/toy_0.nii.gz")
+    assert "as written" not in ada.get(f"/submissions/{submission.id}/toy/pixel/brain/toy_0.nii.gz")
