@@ -18,9 +18,12 @@ from sqlalchemy import delete
 from backend.accounts import service as accounts
 from backend.accounts import sessions
 from backend.models.base import new_id
+from backend.models.challenge import Challenge
 from backend.models.upload import Upload
 from backend.models.user import ApiToken, User
 from backend.platform import Platform
+from backend.results import rescoring
+from backend.results.drafts import Change, draft
 from submissions.client import Client
 from submissions.responses import Submission
 from tests.images import busybox
@@ -35,7 +38,9 @@ MARKERS = {
     "rival-log-on-toys-9f3b": "the log of a rival's toy run",
     "rival-log-on-hidden-41d7": "the log of a rival's run on hidden cases",
     "own-log-on-hidden-c02e": "the log of a run on hidden cases",
+    "reason-of-no-public-board-88f1": "a scoring version that is not public",
 }
+UNUSED_REASON = "reason-of-no-public-board-88f1"
 TOY_LINE = "toy run sees"
 
 EACH = 'set -e; for file in "$1"/*; do name=${file##*/}; '
@@ -131,8 +136,18 @@ def played(arena: Arena, app: FastAPI) -> Iterator[Stage]:
         _complete(arena, own, {"sample": "ranked", "pixel": "failed", "toy": "finished"})
         _complete(arena, rivals, {"sample": "ranked", "pixel": "ranked"})
     arena.kill(worker)
+    _rescore(arena)
     own["upload"] = new_id()
     yield Stage(arena, own, rivals)
+
+
+def _rescore(arena: Arena) -> None:
+    """A further scoring version, with figures of everybody, whose board is not the public one."""
+    with arena.platform.database.read() as session:
+        challenge = session.get_one(Challenge, "demo")
+        change = Change(tasks=["pixel"], batch_size=2, arrangement_seed=4)
+        drafted = draft(session, challenge, change, UNUSED_REASON, ORGANIZER)
+    rescoring.add_version(arena.platform.database, drafted)
 
 
 def _client(url: str, name: str) -> Client:

@@ -52,8 +52,10 @@ from tests.live import serving
 
 ONLY_FOR_OTHERS = {
     "/organize",
+    "/organize/{challenge}/scoring",
     "/organize/{challenge}/teams",
     "/api/v1/blobs/{sha256}",
+    "/api/v1/challenges/{challenge}/scoring-versions/compare",
     "/api/v1/challenges/{challenge}/teams",
 }
 
@@ -172,6 +174,7 @@ def knowledge(stage: Stage) -> Knowledge:
         "slice": ["0", "8", "16", "-1", "x"],
         "state": ["failed", "ranked", *raw],
         "next": ["/", "//elsewhere.example", f"/submissions/{ids[0]}"],
+        **{name: ["2", "1", "3", "0", "-1", "9" * 30, "x"] for name in ("scoring", "old", "new")},
     }
     fields: dict[str, Sequence[Any]] = {
         "name": ["bert", RIVAL, "", 7, None, ["x"]],
