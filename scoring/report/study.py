@@ -7,6 +7,12 @@ from typing import Any, Literal
 from scoring.histograms import VoxelHistogram
 
 ObjectCounts = tuple[int, int, int]  # found, false and overlooked objects
+Filling = Literal["zero", "worst"]
+
+
+def filling(missing: str) -> Filling:
+    """What absent cases count as under a policy; under `reject` no figure shows it, so `zero` will do."""
+    return "worst" if missing == "worst" else "zero"
 
 
 @dataclass(frozen=True)
@@ -40,13 +46,14 @@ class Predictions:
     """One entrant on one part, by case id; the policy for absent cases is applied already.
 
     `outcomes` for every case. `scores` at case level, `histograms` at voxel level; `objects` per case the
-    counts at each of the challenge's thresholds.
+    counts at each of the challenge's thresholds. `remarks` on single cases are told of toy cases only.
     """
 
     outcomes: Mapping[str, str]
     scores: Mapping[str, float] = field(default_factory=dict)
     histograms: Mapping[str, VoxelHistogram] = field(default_factory=dict)
     objects: Mapping[str, Mapping[float, ObjectCounts]] = field(default_factory=dict)
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,11 +86,14 @@ class TaskStudy:
 
 @dataclass(frozen=True)
 class Study:
-    """A challenge under one scoring version. `failures` counts failed submissions by task and code."""
+    """A challenge under one scoring version, None for the rules of a starter kit.
+
+    `failures` counts failed submissions by task and code.
+    """
 
     challenge: str
     title: str
-    scoring_version: int
+    scoring_version: int | None
     tasks: Sequence[TaskStudy]
     failures: Mapping[str, Mapping[str, int]]
     bootstraps: int
