@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from typer.main import get_command
 
 from backend.main import create_app
+from backend.models.score import CaseResult
 from backend.models.user import User
 from submissions.cli import app
 from tests.command import Person
@@ -154,6 +156,23 @@ def test_results_show_toy_cases_with_their_outcome(url: str, world: World, anna:
     assert toy["outcomes"] == {"scored": 1, "missing": 1}
     assert submission.id in anna.types("status").out
     assert "verify" in anna.types("status", submission.id).out
+
+
+def test_results_show_what_clipping_and_rounding_cost_a_toy_map(url: str, world: World, anna: Person) -> None:
+    user = sign_in(anna, url, world, "anna")
+    submission = world.submission(world.team("mine", user), user)
+    world.toy_results(submission)
+    with world.read() as session:
+        scored = session.scalars(select(CaseResult).filter_by(outcome="scored")).one()
+    figures = {"average_precision": 0.444444, "exact_average_precision": 0.503333, "collapse": "spread them"}
+    world.set(scored, figures=figures)
+    ended = anna.types("results", submission.id)
+    shown = " ".join(ended.out.split())
+    assert "toy_0.nii.gz missing – –" in shown
+    assert "toy_1.nii.gz scored 0.444 0.503" in shown
+    assert "Warning: toy_1.nii.gz: spread them." in shown
+    toy = anna.types("results", submission.id, "--json").json["toy"][0]
+    assert [case["warning"] for case in toy["cases"]] == [None, "spread them"]
 
 
 def test_a_cancelled_submission_ends_the_watching_with_1(url: str, world: World, anna: Person) -> None:
