@@ -174,7 +174,7 @@ def all_but_the_normal_one(source: Path, target: Path) -> None:
 
 @pytest.mark.parametrize("missing", ["zero", "worst", "reject"])
 def test_a_missing_map_costs_what_the_challenge_says(demo: Kit, missing: str) -> None:
-    changed = spec.parse(SPEC.replace("missing: zero", f"missing: {missing}"))
+    changed = spec.parse(SPEC.replace("missing: worst", f"missing: {missing}"))
     report, _ = checked(replace(demo, challenge=changed), "pixel", Behaviour(writes=all_but_the_normal_one))
     assert report.outcomes == {"scored": 2, "missing": 1}
     normal = VoxelHistogram.absent(0, SIDE**3, "worst" if missing == "worst" else "zero")
