@@ -1,7 +1,7 @@
 # What a person types here. Everything sets itself up; see `make help`.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve stop test test-all lint format clean
+.PHONY: help setup demo serve stop test test-all benchmarks lint format clean
 
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest -n 2 --dist loadscope
@@ -30,6 +30,11 @@ test: lint  ## every test but the slow ones, with a real engine, Redis and Postg
 test-all: lint  ## every test, and the compose file brought up for real
 	@sh setup/services.sh test-all
 	@sh setup/engine.sh run sh -c 'sh setup/base_image.sh && $(PYTEST) && sh setup/compose_check.sh'
+
+benchmarks: setup  ## speed, memory and agreement of scoring beside its peers, about half an hour
+	@$(PYTHON) benchmarks/scoring.py
+	@$(PYTHON) benchmarks/bootstrap.py
+	@$(PYTHON) benchmarks/rescoring.py
 
 lint: setup  ## ruff, mypy --strict, import-linter
 	@$(PYTHON) -m ruff check .

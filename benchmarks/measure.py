@@ -25,7 +25,7 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA
 
 @dataclass(frozen=True)
 class Cost:
-    """What the work gave, and what it took: seconds of CPU (user and system), seconds of waiting, 10⁶ bytes."""
+    """What the work gave, and what it took: CPU time (user and system), waiting, 10⁶ bytes at the peak."""
 
     value: Any
     cpu_s: float
@@ -33,16 +33,18 @@ class Cost:
     peak_mb: float
 
 
-def cost(prepare: Callable[..., Callable[[], Any]], *arguments: Any, cores: int | None = 1) -> Cost:
+def cost(prepare: Callable[..., Callable[[], Any]] | str, *arguments: Any, cores: int | None = 1) -> Cost:
     """Call `prepare(*arguments)` in a fresh Python process, then time what it returns.
 
-    `prepare` is a function of a module that can be imported; arguments and the work's value pass as JSON.
-    `cores` is how many cores the process may use, None for all. Numerical libraries get one thread.
+    `prepare` is a function of a module, or "module:function" where only the new process shall import it.
+    Arguments and the work's value pass as JSON. `cores` is how many cores the process may use, None for all.
+    Numerical libraries get one thread.
 
     Raises:
         RuntimeError: the process failed; the message holds what it wrote.
     """
-    order = json.dumps([prepare.__module__, prepare.__qualname__, list(arguments), cores])
+    name = prepare if isinstance(prepare, str) else f"{prepare.__module__}:{prepare.__qualname__}"
+    order = json.dumps([*name.split(":"), arguments, cores])
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.measure"],
         cwd=ROOT,
@@ -52,7 +54,7 @@ def cost(prepare: Callable[..., Callable[[], Any]], *arguments: Any, cores: int 
         text=True,
     )
     if done.returncode != 0:
-        raise RuntimeError(f"{prepare.__qualname__} ended with {done.returncode}:\n{done.stderr[-4000:]}")
+        raise RuntimeError(f"{name} ended with {done.returncode}:\n{done.stderr[-4000:]}")
     return Cost(**json.loads(done.stdout.splitlines()[-1]))
 
 

@@ -1,0 +1,77 @@
+"""Our way to the average precision of a batch, and the floor under it, ready for `measure.cost`.
+
+What is compiled at a first call is so before the work is timed. Nothing is imported here that scoring does
+not need, so that peak memory is that of scoring.
+"""
+
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import reduce
+from multiprocessing.synchronize import Barrier
+from operator import add
+from pathlib import Path
+
+from isal import isal_zlib
+
+from benchmarks.volumes import one_volume
+from scoring.float32 import exact_average_precision
+from scoring.histograms import VoxelHistogram
+from scoring.inflating import inflated
+from scoring.masks import Mask
+from scoring.one_pass import count_voxels
+
+_BUFFER_BYTES = 1 << 18
+_WORKERS = 2
+_SECONDS_TO_START = 120
+
+
+def batch(predictions: list[str], masks: list[str]) -> Callable[[], float]:
+    """One pass over each case, and the average precision of the sum of their counts."""
+    _count(predictions[0], masks[0])
+    return lambda: reduce(add, map(_count, predictions, masks)).average_precision()
+
+
+def batch_in_two_processes(predictions: list[str], masks: list[str]) -> Callable[[], float]:
+    """The same by two processes, each taking the next case when it is done with one."""
+    context = multiprocessing.get_context("spawn")
+    ready = context.Barrier(_WORKERS + 1)
+    pool = ProcessPoolExecutor(_WORKERS, context, _start, (predictions[0], masks[0], ready))
+    for _ in range(_WORKERS):
+        pool.submit(int)
+    ready.wait(_SECONDS_TO_START)
+    return lambda: reduce(add, pool.map(_count, predictions, masks)).average_precision()
+
+
+def floor(predictions: list[str]) -> Callable[[], int]:
+    """Inflate the same bytes with the same library into a buffer of the same size, and forget them."""
+    buffer = memoryview(bytearray(_BUFFER_BYTES))
+    _inflate(predictions[0], buffer)
+    return lambda: sum(_inflate(prediction, buffer) for prediction in predictions)
+
+
+def exact_volume(kind: str, size: int, seed: int) -> Callable[[], float]:
+    """Average precision of one float32 volume in memory, not rounded to float16."""
+    scores, mask = one_volume(kind, size, seed)
+    exact_average_precision(*one_volume("dense", 16, seed))
+    return lambda: exact_average_precision(scores, mask)
+
+
+def _count(prediction: str, mask: str) -> VoxelHistogram:
+    with open(prediction, "rb") as file:
+        return count_voxels(inflated(file), Mask.from_bytes(Path(mask).read_bytes())).histogram
+
+
+def _start(prediction: str, mask: str, ready: Barrier) -> None:
+    _count(prediction, mask)
+    ready.wait(_SECONDS_TO_START)
+
+
+def _inflate(prediction: str, buffer: memoryview) -> int:
+    size = 0
+    with open(prediction, "rb") as file:
+        # The fastest reader of the library: its GzipFile copies every byte once more.
+        reader = isal_zlib._GzipReader(file, _BUFFER_BYTES)
+        while count := reader.readinto(buffer):
+            size += count
+    return size
