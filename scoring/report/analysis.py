@@ -65,7 +65,7 @@ class _Task:
         """Names by which figures tell entrants apart."""
         teams = [one.team for one in self.entrants]
         return [
-            one.team if teams.count(one.team) == 1 else f"{one.team} ({one.submission[:6]})"
+            one.team if teams.count(one.team) == 1 else f"{one.team} ({one.submission})"
             for one in self.entrants
         ]
 

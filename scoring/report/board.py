@@ -102,7 +102,8 @@ def _by_batches(measured: Measured) -> list[int] | str:
     for name, column in measured.items():
         if not all(one.ranking_batches for one in column):
             return f"not everybody has a value in every batch of {name}"
-        columns[name] = rank_then_aggregate(np.array([one.ranking_batches for one in column]))
+        values = np.array([one.ranking_batches for one in column], dtype=np.float64)
+        columns[name] = rank_then_aggregate(values) if column else []
     return consensus(columns)
 
 

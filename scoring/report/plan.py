@@ -85,7 +85,7 @@ def _groups(cases: Sequence[CaseFacts], grouping: str) -> list[Hashable | None]:
 
 
 def _rounded(value: float) -> float:
-    """To two significant digits: a bin may be one hidden case, whose exact parameters are nobody's business."""
+    """To two significant digits: a bin may be one hidden case, whose exact parameters stay hidden."""
     return float(f"{value:.2g}")
 
 
