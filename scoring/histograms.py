@@ -89,7 +89,8 @@ class VoxelHistogram:
 
         Steps are written byte by byte: the lowest of all of them, then the next, `width` in all.
         """
-        steps = np.diff(np.stack([self.positives, self.negatives]), axis=1, prepend=0)
+        counts = np.stack([self.positives, self.negatives])
+        steps = np.diff(counts, axis=1, prepend=0).astype(np.int64)
         # Up and down in turn become odd and even numbers, so that small steps have high bytes of 0.
         numbers = ((steps << 1) ^ (steps >> 63)).view(np.uint64)
         width = max(1, (int(numbers.max()).bit_length() + 7) // 8)

@@ -1,17 +1,17 @@
 """Gzip inflated fast, into memory that the reader brings along."""
 
-from typing import Any, BinaryIO
+from typing import BinaryIO, cast
 
 from isal import isal_zlib
 
 _INPUT_BYTES = 1 << 18
 
 
-def inflated(file: BinaryIO) -> Any:
+def inflated(file: BinaryIO) -> BinaryIO:
     """The content of a gzip file, as an unbuffered binary stream with `readinto`.
 
     Checksums and lengths are verified where members end, so a stream is sound only if it was read to its end.
     Raises while reading, on damage of any kind: `EOFError`, `OSError`, `ValueError`, or isal's own error.
     """
     # The reader behind isal.igzip.GzipFile, which itself has no `readinto` and would copy every byte.
-    return isal_zlib._GzipReader(file, _INPUT_BYTES)
+    return cast(BinaryIO, isal_zlib._GzipReader(file, _INPUT_BYTES))

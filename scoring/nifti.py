@@ -5,6 +5,7 @@ stream has to end where the header says. Trailing axes of length one are dropped
 in the MOOD challenge), and integers and scaled data become floats as in nibabel.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
@@ -80,18 +81,17 @@ def raw_chunks(stream: BinaryIO, layout: Layout) -> Iterator[NDArray[Any]]:
     Every chunk is the same memory: look at one before asking for the next. Raises `Unreadable` when the
     stream ends early, and after the last chunk when it does not end there.
     """
-    buffer = np.empty(CHUNK_BYTES, np.uint8)
     native = layout.dtype.newbyteorder("=")
-    left = int(np.prod(layout.shape, dtype=np.int64)) * native.itemsize
+    buffer = np.empty(CHUNK_BYTES // native.itemsize, native)
+    left = math.prod(layout.shape)
     while left:
-        part = buffer[: min(left, CHUNK_BYTES)]
-        _read_exactly(stream, part, "its voxels")
-        chunk = part.view(native)
+        chunk = buffer if left >= buffer.size else buffer[:left]
+        _read_exactly(stream, chunk.view(np.uint8), "its voxels")
         if layout.dtype != native:
             chunk.byteswap(inplace=True)
         yield chunk
-        left -= part.size
-    if stream.readinto(bytearray(1)):  # type: ignore[attr-defined]
+        left -= chunk.size
+    if stream.read(1):
         raise Unreadable("longer than its header says")
 
 
@@ -174,8 +174,9 @@ def _scaling(header: Any) -> tuple[float | None, float | None]:
 def _read_exactly(stream: Any, target: Any, what: str | None) -> None:
     """Fill the target; the stream may give it in any pieces. Without `what`, nothing of it was recognized."""
     view = memoryview(target)
-    while view.nbytes:
-        count = stream.readinto(view)
+    filled = 0
+    while filled < view.nbytes:
+        count = stream.readinto(view[filled:] if filled else view)
         if not count:
             raise Unreadable(f"cut short in {what}" if what else "not a NIfTI file")
-        view = view[count:]
+        filled += count

@@ -41,19 +41,21 @@ def scratch(chunk_bytes: int) -> tuple[Places, Levels]:
 def levels_of_float32(bits: Bits32, levels: Levels) -> np.bool_:
     """The level of each score, given as uint32 bits; true when one of them is NaN or infinite.
 
-    A level of 0 is written as ZEROS + something below SPREAD.
+    A level of 0 is written as ZEROS + something below SPREAD. Every step says that it stays in 32 bits: numba
+    makes 64 of them otherwise, which is wrong for shifts to the left and slow for all else.
     """
     largest = np.uint32(0)
     for i in range(bits.size):
         largest = max(largest, np.uint32(bits[i] << np.uint32(1)))
         # As signed integers, the bits of floats are in the order of their values, all negative ones below 0.
         clipped = np.uint32(min(max(np.int32(bits[i]), np.int32(0)), np.int32(0x3F800000)))
-        odd = (clipped >> np.uint32(13)) & np.uint32(1)
-        level = (clipped - np.uint32(0x38000000) + np.uint32(0xFFF) + odd) >> np.uint32(13)
+        odd = np.uint32(np.uint32(clipped >> np.uint32(13)) & np.uint32(1))
+        level = np.uint32(np.uint32(np.uint32(clipped - np.uint32(0x37FFF001)) + odd) >> np.uint32(13))
         # Below 2**-14 levels are 2**-24 apart, as are float32 from 0.5 on: adding 0.5 rounds to one.
-        small = np.float32(clipped.view(np.float32) + np.float32(0.5)).view(np.uint32) - np.uint32(0x3F000000)
+        moved = np.float32(clipped.view(np.float32) + np.float32(0.5)).view(np.uint32)
+        small = np.uint32(moved - np.uint32(0x3F000000))
         level = small if clipped < np.uint32(0x38800000) else level
-        turn = np.uint32(ZEROS) + (np.uint32(i) & np.uint32(SPREAD - 1))
+        turn = np.uint32(np.uint32(ZEROS) + np.uint32(np.uint32(i) & np.uint32(SPREAD - 1)))
         levels[i] = np.uint16(turn if level == np.uint32(0) else level)
     return largest >= np.uint32(0xFF000000)
 
@@ -66,7 +68,7 @@ def levels_of_float64(bits: Bits64, levels: Levels) -> np.bool_:
         largest = max(largest, bits[i] << np.uint64(1))
         clipped = np.uint64(min(max(np.int64(bits[i]), np.int64(0)), np.int64(0x3FF0000000000000)))
         odd = (clipped >> np.uint64(42)) & np.uint64(1)
-        level = (clipped - np.uint64(0x3F00000000000000) + np.uint64(0x1FFFFFFFFFF) + odd) >> np.uint64(42)
+        level = (clipped - np.uint64(0x3EFFFE0000000001) + odd) >> np.uint64(42)
         # Here float64 from 2**28 on are 2**-24 apart.
         moved = np.float64(clipped.view(np.float64) + np.float64(268435456.0)).view(np.uint64)
         small = moved - np.uint64(0x41B0000000000000)
@@ -203,7 +205,7 @@ def _add_float32(bits: Bits32, counts: Counts, levels: Levels) -> int:
     bad = 0
     if unsound:
         for i in range(bits.size):
-            bad += np.uint32(bits[i] << np.uint32(1)) >= np.uint32(0xFF000000)
+            bad += int(np.uint32(bits[i] << np.uint32(1)) >= np.uint32(0xFF000000))
     return bad
 
 
@@ -215,5 +217,5 @@ def _add_float64(bits: Bits64, counts: Counts, levels: Levels) -> int:
     bad = 0
     if unsound:
         for i in range(bits.size):
-            bad += (bits[i] << np.uint64(1)) >= np.uint64(0xFFE0000000000000)
+            bad += int((bits[i] << np.uint64(1)) >= np.uint64(0xFFE0000000000000))
     return bad
