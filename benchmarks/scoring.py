@@ -129,10 +129,10 @@ def _tell(plan: Plan, repeats: Mapping[Work, Sequence[Cost]]) -> int:
     console.print(_about_memory(plan, told["peak_mb"], told["peak_mb_512"], told["original_peak_mb"]))
     widest = max(map(spread, repeats.values()))
     console.print(f"CPU times of repeats lie at most {widest:.0%} of their median apart")
-    agreed = _agreed("scikit-learn and two processes", largest_difference(medians, IN_DOUBLE), TOLERANCE)
+    agreed = _agreed("scikit-learn, and of two processes", largest_difference(medians, IN_DOUBLE), TOLERANCE)
     if plan.torchmetrics:
         single = largest_difference(medians, IN_SINGLE)
-        agreed &= _agreed("torchmetrics, which divides in float32,", single, TOLERANCE_IN_SINGLE)
+        agreed &= _agreed("torchmetrics, in float32", single, TOLERANCE_IN_SINGLE)
     print(json.dumps({key: float(f"{value:.4g}") for key, value in told.items()}))
     return 0 if agreed else 1
 
