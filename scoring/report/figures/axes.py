@@ -66,7 +66,7 @@ def whole_ticks(count: int, room: float, each: float = 24.0) -> list[int]:
 def said(value: float, marks: Sequence[float]) -> str:
     """`value` with as many decimals as tell its neighbours in `marks` apart."""
     steps = [abs(b - a) for a, b in pairwise(marks) if a != b]
-    digits = max(0, -math.floor(math.log10(min(steps)) + 1e-9)) if steps else 2
+    digits = max(0, -math.floor(math.log10(min(steps)) + 1e-9)) if steps else 0
     return f"{value:,.{digits}f}".replace("-", "−").replace(",", "\u202f")
 
 
@@ -115,7 +115,7 @@ class Rows:
 
 
 def rows(
-    names: Sequence[str], *, top: float, height: float, beside: float = 0.0, most: float = 190.0
+    names: Sequence[str], *, top: float, height: float, beside: float = 0.0, most: float = 210.0
 ) -> Rows:
     """Rows with room for `names` (at most `most` wide) at the left, and for something `beside` them."""
     widest = max((width_of(clean(name), SIZE) for name in names), default=0.0)
@@ -160,6 +160,21 @@ def same_length(**parts: int) -> None:
         raise ValueError("a figure needs as many of each: " + ", ".join(f"{k} {v}" for k, v in parts.items()))
 
 
+Interval = Sequence[int] | None  # the first and the last place of an interval, both included
+
+
+def within(last: int, intervals: Sequence[Interval]) -> None:
+    """Raises `ValueError` unless each interval leads from a place to one that is no better, from 1 to `last`."""
+    for interval in intervals:
+        if interval is not None and not (len(interval) == 2 and 1 <= interval[0] <= interval[1] <= last):
+            raise ValueError(f"an interval leads from one place to another of 1 to {last}, not {interval}")
+
+
 def by_place(places: Sequence[int | None]) -> list[int]:
-    """The indices of entrants in the order of the board: by place, those without one last."""
+    """The indices of entrants in the order of the board: by place, those without one last.
+
+    Raises `ValueError` when a place is below 1.
+    """
+    if any(place is not None and place < 1 for place in places):
+        raise ValueError("places begin with 1")
     return sorted(range(len(places)), key=lambda index: (places[index] is None, places[index] or 0))

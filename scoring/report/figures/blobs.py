@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scoring.report.figures.axes import (
     BELOW,
     PLACE,
+    Interval,
     Rows,
     Scale,
     along,
@@ -17,11 +18,12 @@ from scoring.report.figures.axes import (
     rows,
     same_length,
     whole_ticks,
+    within,
 )
-from scoring.report.figures.canvas import WIDTH, Canvas, nothing
+from scoring.report.figures.canvas import WIDTH, Canvas, nothing, number
 from scoring.report.figures.marks import colour
 
-Interval = tuple[int, int] | None
+CROWDED = 8.0  # radius for certainty, where columns are too narrow for it: such blobs overlap a little
 
 
 def blobs(
@@ -42,13 +44,14 @@ def blobs(
     Raises `ValueError` for shares outside [0, 1] and for lengths that differ.
     """
     table = [[share or 0.0 for share in row] for row in checked(shares)]
-    spans = [None] * len(names) if intervals is None else list(intervals)
+    spans: list[Interval] = [None] * len(names) if intervals is None else list(intervals)
     same_length(names=len(names), places=len(places), shares=len(table), intervals=len(spans))
     if any(not 0 <= share <= 1 + 1e-9 for row in table for share in row):
         raise ValueError("a share is a number from 0 to 1")
     if not names:
         return nothing(prefix=prefix, kind="blobs", title=title)
     columns = max(len(row) for row in table)
+    within(columns, spans)
     frame, scale = _frame(names, columns)
     canvas = Canvas(
         frame.bottom + BELOW, prefix=prefix, kind="blobs", title=title, desc=_told(table, names, places)
@@ -57,7 +60,8 @@ def blobs(
     along(canvas, scale, whole_ticks(columns, room), frame.top, frame.bottom, "Place in a bootstrap")
     order = by_place(places)
     label(canvas, frame, [names[i] for i in order], [places[i] for i in order])
-    largest = min(frame.height, room / max(columns, 1)) / 2 - 1
+    cell = room / max(columns, 1)
+    largest = min(frame.height / 2 - 1, max(cell / 2 - 1, CROWDED))
     for row, index in enumerate(order):
         _row(canvas, scale, frame.middle(row), index, table[index], spans[index], largest)
     return canvas.svg()
@@ -84,16 +88,16 @@ def _row(
         if share > 0:
             told = f"place {place}: {share:.1%}"
             radius = max(share**0.5 * largest, 0.5)
-            canvas.add(
-                "circle", cx=scale(place), cy=y, r=radius, fill=colour(index), class_="blob", told=told
-            )
+            at = scale(place)
+            canvas.add("circle", None, told, cx=at, cy=y, r=radius, fill=colour(index), class_="blob")
     middle = median_place(shares)
     if middle is None:
         canvas.note(scale.start + 6, y, "undefined")
     else:
         x = scale(middle)
-        drawn = f"M{x - 4:.2f},{y - 4:.2f}l8,8m0,-8l-8,8"
-        canvas.add("path", d=drawn, stroke="currentColor", stroke_width=1.8, fill="none", class_="median")
+        half, side = number(largest / 4 + 0.5), number(largest / 2 + 1)
+        drawn = f"M{number(x)},{number(y)}m-{half},-{half}l{side},{side}m0,-{side}l-{side},{side}"
+        canvas.add("path", d=drawn, stroke="currentColor", stroke_width=1.6, fill="none", class_="median")
 
 
 def median_place(shares: Sequence[float]) -> int | None:

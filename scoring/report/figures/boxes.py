@@ -76,6 +76,7 @@ def _row(
         "path",
         d=drawn,
         stroke=colour(index),
+        stroke_opacity=0.8,
         stroke_width=STEP,
         stroke_linecap="round",
         fill="none",

@@ -9,7 +9,7 @@ import math
 import re
 from xml.etree import ElementTree
 
-from scoring.report.figures.lettering import SIZE, SMALL, clean, cut
+from scoring.report.figures.lettering import SIZE, SMALL, clean, cut, wrapped
 
 WIDTH = 640.0
 FAINT = 0.18  # opacity of grids and grounds
@@ -60,10 +60,9 @@ class Canvas:
     def add(
         self,
         tag: str,
-        /,
         within: ElementTree.Element | None = None,
-        *,
         told: str | None = None,
+        /,
         **attributes: str | float | None,
     ) -> ElementTree.Element:
         """A new element; `told` is its tooltip. The attribute `stroke_width` is written stroke-width."""
@@ -89,7 +88,7 @@ class Canvas:
         **attributes: str | float,
     ) -> None:
         """A rectangle with its upper left corner at (x, y)."""
-        self.add("rect", told=told, x=x, y=y, width=width, height=height, **attributes)
+        self.add("rect", None, told, x=x, y=y, width=width, height=height, **attributes)
 
     def line(
         self, x1: float, y1: float, x2: float, y2: float, *, faint: bool = False, width: float = 1.0
@@ -125,7 +124,7 @@ class Canvas:
         shown = whole if room is None else cut(whole, room, size)
         parent = within
         if shown != whole:
-            parent = self.add("g", within, told=whole)
+            parent = self.add("g", within, whole)
         self.add(
             "text",
             parent,
@@ -137,6 +136,14 @@ class Canvas:
             transform=None if turned is None else f"rotate({number(turned)} {number(x)} {number(y)})",
             **attributes,
         ).text = shown
+
+    def paragraph(self, x: float, top: float, text: str, *, room: float) -> None:
+        """Small text around `x` from `top` on, on up to three lines of at most `room`; whole in a title."""
+        whole = clean(text)
+        lines = wrapped(whole, room, SMALL)
+        parent = self.root if " ".join(lines) == whole else self.add("g", None, whole)
+        for row, line in enumerate(lines):
+            self.text(x, top + row * 14, line, anchor="middle", size=SMALL, within=parent)
 
     def note(
         self, x: float, y: float, text: str, *, anchor: str = "start", room: float | None = None

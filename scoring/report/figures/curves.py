@@ -21,6 +21,7 @@ from scoring.report.figures.marks import draw_line
 TOP = 30.0
 BOTTOM = 310.0
 LEFT = 56.0
+MOST = 12  # lines that can still be told apart
 
 
 def curves(
@@ -33,20 +34,23 @@ def curves(
     title: str = "Curves",
     x_scale: Literal["linear", "log"] = "linear",
     y_range: tuple[float, float] | None = None,
+    most: int = MOST,
 ) -> str:
     """A line a series through its values at `x`; None is undefined and interrupts the line.
 
     For the curves of average precision over the size and the contrast of anomalies (Zimmerer, thesis, figure
-    4.4). `y_range` fixes the vertical axis, such as (0, 1); otherwise it encloses the values. Raises
-    `ValueError` for lengths that differ, for a logarithmic `x` not above 0 and for what is not finite.
+    4.4). Only the first `most` series are drawn, and the figure says so. `y_range` fixes the vertical axis,
+    such as (0, 1); otherwise it encloses the values. Raises `ValueError` for lengths that differ, for a
+    logarithmic `x` not above 0 and for what is not finite.
     """
-    names, [across] = list(series), [defined(row) for row in checked([x])]
+    names, [across] = list(series)[:most], [defined(row) for row in checked([x])]
     table = checked([series[name] for name in names])
     same_length(x=len(across), **{name: len(row) for name, row in zip(names, table, strict=True)})
     if not names or not across:
         return nothing(prefix=prefix, kind="curves", title=title)
-    known = [name if defined(row) else f"{name} (undefined)" for name, row in zip(names, table, strict=True)]
-    legend = Legend(known, range(len(known)))
+    below = "" if len(names) == len(series) else f"The first {len(names)} of {len(series)}."
+    leads = ["" if defined(row) else "undefined" for row in table]
+    legend = Legend(names, range(len(names)), leads, below=below)
     canvas = Canvas(
         BOTTOM + BELOW + legend.height + 10,
         prefix=prefix,

@@ -8,6 +8,7 @@ from scoring.report.figures.lettering import SMALL, clean, width_of
 from scoring.report.figures.marks import PALETTE
 
 HEADS = 120.0
+FITTING = 8  # columns that fit the width
 SLOPE = 0.7071
 LIGHTEST, DARKEST = 0.04, 0.6  # opacities between which text in the text colour stays legible
 
@@ -24,8 +25,9 @@ def heat_map(
 ) -> str:
     """A cell a row and column with its value in figures; the higher the value, the stronger the ground.
 
-    None is undefined: a dash on a dashed ground. `value_range` fixes the ends of the shading, such as (0, 1);
-    otherwise it encloses the values. Raises `ValueError` for lengths that differ and for what is not finite.
+    When there are more columns than fit, and fewer rows, the two change sides. None is undefined: a dash in a
+    dashed frame. `value_range` fixes the ends of the shading, such as (0, 1); otherwise they enclose the
+    values. Raises `ValueError` for lengths that differ and for what is not finite.
     """
     table = checked(values)
     same_length(rows=len(rows_), values=len(table))
@@ -34,6 +36,8 @@ def heat_map(
         return nothing(prefix=prefix, kind="heat-map", title=title)
     if value_range is not None and not value_range[0] < value_range[1]:
         raise ValueError(f"the shading needs two ends, the lower one first, not {value_range}")
+    if len(columns) > max(FITTING, len(rows_)):
+        rows_, columns, table = columns, rows_, [list(line) for line in zip(*table, strict=True)]
     heads = min(HEADS, max(width_of(clean(name), SMALL) for name in columns))
     frame = rows(rows_, top=heads * SLOPE + 22, height=28)
     side = max(40.0, min(90.0, (WIDTH - frame.left - heads * SLOPE + 16) / len(columns)))

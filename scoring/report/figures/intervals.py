@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from scoring.report.figures.axes import (
     BELOW,
     PLACE,
+    Interval,
     Scale,
     along,
     by_place,
@@ -12,11 +13,10 @@ from scoring.report.figures.axes import (
     rows,
     same_length,
     whole_ticks,
+    within,
 )
-from scoring.report.figures.canvas import WIDTH, Canvas, nothing
+from scoring.report.figures.canvas import WIDTH, Canvas, nothing, number
 from scoring.report.figures.marks import colour, shape
-
-Interval = tuple[int, int] | None
 
 
 def places_with_intervals(
@@ -37,6 +37,8 @@ def places_with_intervals(
     same_length(names=len(names), places=len(places), intervals=len(intervals))
     if not names:
         return nothing(prefix=prefix, kind="intervals", title=title)
+    last = max(len(names), *places)
+    within(last, intervals)
     frame = rows(names, top=8, height=26 if len(names) <= 20 else 20, beside=PLACE)
     canvas = Canvas(
         frame.bottom + BELOW,
@@ -46,7 +48,6 @@ def places_with_intervals(
         desc=_told(names, places, intervals),
     )
     order = by_place(places)
-    last = max(len(names), *places, *(end for interval in intervals for end in interval or ()))
     scale = Scale(0.5, last + 0.5, frame.left, WIDTH - 16)
     along(canvas, scale, whole_ticks(last, scale.stop - scale.start), frame.top, frame.bottom, "Place")
     label(canvas, frame, [names[i] for i in order], [places[i] for i in order])
@@ -57,10 +58,12 @@ def places_with_intervals(
 
 def _row(canvas: Canvas, scale: Scale, y: float, index: int, place: int, interval: Interval) -> None:
     if interval is None:
-        canvas.note(scale(place) + 10, y, "undefined")
+        way = 1 if scale(place) < (scale.start + scale.stop) / 2 else -1
+        canvas.note(scale(place) + way * 12, y, "undefined", anchor="start" if way > 0 else "end")
     else:
         first, last = scale(interval[0]), scale(interval[1])
-        drawn = f"M{first:.2f},{y - 5:.2f}v10M{first:.2f},{y:.2f}H{last:.2f}M{last:.2f},{y - 5:.2f}v10"
+        left, right, up, middle = (number(value) for value in (first, last, y - 5, y))
+        drawn = f"M{left},{up}v10M{left},{middle}H{right}M{right},{up}v10"
         canvas.add("path", d=drawn, stroke="currentColor", stroke_width=1.5, fill="none", class_="interval")
     canvas.add("path", d=shape(index, scale(place), y, 5), fill=colour(index), class_="place")
 

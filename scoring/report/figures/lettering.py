@@ -70,6 +70,18 @@ def cut(text: str, width: float, size: float = SIZE) -> str:
     return f"{ISOLATE}{shown}{END_OF_ISOLATE}" if _is_right_to_left(shown) else shown
 
 
+def wrapped(text: str, room: float, size: float = SIZE, lines: int = 3) -> list[str]:
+    """The words of `text` on as many lines as needed, at most `lines`; what does not fit a line is cut."""
+    words, made = text.split(" "), [""]
+    for word in words:
+        longer = f"{made[-1]} {word}".strip()
+        if width_of(longer, size) <= room or not made[-1] or len(made) == lines:
+            made[-1] = longer
+        else:
+            made.append(word)
+    return [cut(line, room, size) for line in made]
+
+
 def _is_right_to_left(text: str) -> bool:
     strong = (unicodedata.bidirectional(character) for character in text)
     return next((kind for kind in strong if kind in ("L", "R", "AL")), "L") != "L"

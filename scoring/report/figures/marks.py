@@ -48,7 +48,7 @@ def dot(x: float, y: float) -> str:
 
 
 def draw_line(canvas: Canvas, index: int, spots: Sequence[Spot], name: str) -> None:
-    """The line of `index` through `spots`, with its markers, interrupted where there is none; class `name`."""
+    """The line of `index` through `spots` with its markers, interrupted where there is none; class `name`."""
     for piece in _pieces(spots):
         canvas.add(
             "polyline",

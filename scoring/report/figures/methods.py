@@ -20,21 +20,23 @@ def ranking_methods(
 ) -> str:
     """Line plot: a column a ranking method, a line an entrant, at the height of its place under each method.
 
-    A level line says that the choice does not matter to that entrant. Entrants who share a place stand close
-    together around its height; the names at the left are in the order of the first method, those at the right
+    A level line says that the choice does not matter to that entrant. Entrants who share a place hang closely
+    together from its height; the names at the left are in the order of the first method, those at the right
     of the last. A place of None is undefined and interrupts the line. As in challengeR (Wiesenfarth et al.
     2021, "Methods and open-source toolkit for analyzing and visualizing challenge results", section "Ranking
-    robustness").
+    robustness"). Raises `ValueError` for lengths that differ and for places outside 1 to their number.
     """
     methods = list(places_by_method)
     table = [list(places_by_method[method]) for method in methods]
     same_length(names=len(names), **{f"places by {m}": len(t) for m, t in zip(methods, table, strict=True)})
+    if any(place is not None and not 1 <= place <= len(names) for column in table for place in column):
+        raise ValueError(f"a place among {len(names)} is a number from 1 to {len(names)}")
     if not names or not methods:
         return nothing(prefix=prefix, kind="methods", title=title)
     step = 30.0 if len(names) <= 12 else 22.0
-    top = 44.0
+    top = 52.0
     beside = min(150.0, max(width_of(clean(name)) for name in names)) + 8
-    left, right = beside + 40, WIDTH - beside - 40
+    left, right = beside + 44, WIDTH - beside - 44
     canvas = Canvas(
         top + step * len(names) + 4,
         prefix=prefix,
@@ -42,7 +44,8 @@ def ranking_methods(
         title=title,
         desc=_told(methods, table, names),
     )
-    xs = [left + (right - left) * j / max(len(methods) - 1, 1) for j in range(len(methods))]
+    gaps = max(len(methods) - 1, 1)
+    xs = [left + (right - left) * (j / gaps if len(methods) > 1 else 0.5) for j in range(len(methods))]
     spots = [_spots(column, x, top, step) for column, x in zip(table, xs, strict=True)]
     _heads(canvas, methods, table, xs, top, step * len(names))
     for index in range(len(names)):
@@ -53,13 +56,14 @@ def ranking_methods(
 
 
 def _spots(places: Sequence[Place], x: float, top: float, step: float) -> list[Spot]:
-    """Where each entrant's marker stands; those who share a place are fanned out around its height."""
+    """Where each entrant's marker stands; a tie hangs down from its place into those that it leaves free."""
     spots: list[Spot] = [None] * len(places)
     for place in {place for place in places if place is not None}:
         tied = [index for index, other in enumerate(places) if other == place]
-        gap = min(FAN, (step - 4) / len(tied))
+        y, bottom = top + (place - 0.5) * step, top + len(places) * step - 5
+        gap = min(FAN, (bottom - y) / max(len(tied) - 1, 1))
         for rank, index in enumerate(tied):
-            spots[index] = x, top + (place - 0.5) * step + (rank - (len(tied) - 1) / 2) * gap
+            spots[index] = x, y + rank * gap
     return spots
 
 
@@ -74,9 +78,9 @@ def _heads(
     room = (xs[1] - xs[0]) * 0.95 if len(xs) > 1 else 300.0
     for method, column, x in zip(methods, table, xs, strict=True):
         canvas.line(x, top, x, top + height, faint=True)
-        canvas.text(x, 14, method, anchor="middle", room=room)
+        canvas.paragraph(x, 10, method, room=room)
         if all(place is None for place in column):
-            canvas.note(x, 30, "undefined", anchor="middle")
+            canvas.note(x, top + height / 2, "undefined", anchor="middle")
 
 
 def _ends(
@@ -98,7 +102,7 @@ def _ends(
             canvas.line(spot[0] + way * 6, spot[1], x + way * 18, y, faint=True)
         place = "–" if places[index] is None else str(places[index])
         canvas.text(x + way * 28, y, place, anchor="middle", size=SMALL, font_weight="bold")
-        canvas.text(x + way * 40, y, names[index], anchor=anchor, room=room - 6)
+        canvas.text(x + way * 44, y, names[index], anchor=anchor, room=room - 8)
 
 
 def _told(methods: Sequence[str], table: Sequence[Sequence[Place]], names: Sequence[str]) -> str:

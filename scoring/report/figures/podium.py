@@ -50,7 +50,13 @@ def podium(
         return nothing(prefix=prefix, kind="podium", title=title)
     chosen = [table[index] for index in shown]
     reached = _reached(chosen)
-    legend = Legend([f"{places[index]}  {names[index]}" for index in shown], shown, lines=False)
+    legend = Legend(
+        [names[index] for index in shown],
+        shown,
+        [str(places[index]) for index in shown],
+        lines=False,
+        below="" if len(shown) == len(names) else f"The first {len(shown)} of {len(names)} entrants.",
+    )
     height = BOTTOM + 34 + BARS + 24 + legend.height
     desc = _told(reached, [names[index] for index in shown], len(names))
     canvas = Canvas(height, prefix=prefix, kind="podium", title=title, desc=desc)
@@ -140,18 +146,10 @@ def _bars(canvas: Canvas, index: int, column: int, reached: Sequence[int | None]
     for place in range(1, count + 1):
         share = list(reached).count(place) / max(len(reached), 1)
         if share > 0:
-            x, side = _x(place, column, count), (wide - 12) / count * 0.8
+            x, side = _x(place, column, count), min((wide - 12) / count * 0.8, 40.0)
             told = f"place {place}: {share:.1%}"
-            canvas.add(
-                "rect",
-                x=x - side / 2,
-                y=low - share * BARS,
-                width=side,
-                height=share * BARS,
-                fill=colour(index),
-                class_="share",
-                told=told,
-            )
+            high = share * BARS
+            canvas.rect(x - side / 2, low - high, side, high, told=told, fill=colour(index), class_="share")
 
 
 def _told(reached: Reached, names: Sequence[str], of: int) -> str:

@@ -24,8 +24,8 @@ def violins(
 
     The shape is a Gaussian kernel density (Scott's rule) within the values' range; where all values are equal
     it is a bar. A heavy line spans the quartiles, the dot is the median. τ = 1 is the same order, 0 no
-    relation, −1 the reverse. A replicate without τ (all tied) is None. As in challengeR (Wiesenfarth et al. 2021,
-    "Methods and open-source toolkit for analyzing and visualizing challenge results", section "Ranking
+    relation, −1 the reverse. A replicate without τ (all tied) is None. As in challengeR (Wiesenfarth et al.
+    2021, "Methods and open-source toolkit for analyzing and visualizing challenge results", section "Ranking
     stability").
     """
     names = list(taus)
