@@ -1,9 +1,12 @@
 """Voxel histograms: exact against scikit-learn on float16, additive, and safe to store."""
 
+import tracemalloc
+import zlib
 from typing import Any, Literal
 
 import numpy as np
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -17,7 +20,11 @@ from scoring.histograms import (
     DamagedHistogram,
     NotFinite,
     VoxelHistogram,
+    _digest,
     absent_histogram,
+    level_of,
+    levels_of,
+    threshold_of,
     voxel_histogram,
 )
 
@@ -37,6 +44,12 @@ def as_challenge_reads(scores: NDArray[Any]) -> NDArray[np.float64]:
     """Clipped float16 values, as float64 for scikit-learn."""
     half: NDArray[np.float16] = np.clip(scores, 0, 1).astype(np.float16)
     return half.astype(np.float64).ravel()
+
+
+def first_version(counts: bytes) -> bytes:
+    """The form in which histograms were stored at first."""
+    body = zlib.compress(counts)
+    return b"MAVH\x01" + _digest(b"MAVH\x01", body) + body
 
 
 @given(volumes())
@@ -136,26 +149,75 @@ def test_stored_bytes_bring_back_the_same_histogram(case: tuple[Any, Any]) -> No
     assert VoxelHistogram.from_bytes(histogram.to_bytes()) == histogram
 
 
-def test_counts_too_large_for_32_bits_survive_storage() -> None:
-    counts = np.zeros(LEVELS, dtype=np.int64)
-    counts[7] = 1 << 40
-    histogram = VoxelHistogram(counts, counts)
+@pytest.mark.parametrize("bits", [1, 6, 7, 8, 15, 16, 22, 23, 24, 31, 32, 40, 62, 63])
+def test_counts_of_any_size_survive_storage(bits: int) -> None:
+    generator = np.random.default_rng(bits)
+    positives, negatives = generator.integers(0, (1 << bits) - 1, (2, LEVELS), endpoint=True)
+    positives[7], negatives[TOP] = (1 << bits) - 1, 0
+    histogram = VoxelHistogram(positives, negatives)
     assert VoxelHistogram.from_bytes(histogram.to_bytes()) == histogram
+
+
+def test_what_the_first_version_stored_is_still_read() -> None:
+    histogram = voxel_histogram(np.linspace(0, 1, 50), np.arange(50) % 7 == 0)
+    stored = first_version(np.stack([histogram.positives, histogram.negatives]).astype("<i8").tobytes())
+    assert VoxelHistogram.from_bytes(stored) == histogram
 
 
 def test_stored_bytes_are_far_smaller_than_the_counts() -> None:
     generator = np.random.default_rng(3)
-    histogram = voxel_histogram(generator.random(64**3), generator.random(64**3) < 0.01)
-    assert len(histogram.to_bytes()) < 2 * LEVELS * 8 / 10
+    mask = generator.random(128**3) < 0.01
+    masked = np.where(generator.random(mask.size) < 0.25, generator.random(mask.size), 0)
+    for scores, bytes_at_most in ((masked, 14_000), (generator.random(mask.size), 16_000)):
+        assert len(voxel_histogram(scores, mask).to_bytes()) < bytes_at_most
 
 
-def test_damage_anywhere_is_noticed() -> None:
-    stored = voxel_histogram(np.linspace(0, 1, 50), np.arange(50) % 7 == 0).to_bytes()
-    for position in range(len(stored)):
-        damaged = bytearray(stored)
-        damaged[position] ^= 1
+@pytest.mark.parametrize("bit", [0, 3, 7])
+def test_damage_anywhere_is_noticed(bit: int) -> None:
+    histogram = voxel_histogram(np.linspace(0, 1, 50), np.arange(50) % 7 == 0)
+    counts = np.stack([histogram.positives, histogram.negatives]).astype("<i8").tobytes()
+    for stored in (histogram.to_bytes(), first_version(counts)):
+        for position in range(len(stored)):
+            damaged = bytearray(stored)
+            damaged[position] ^= 1 << bit
+            with pytest.raises(DamagedHistogram):
+                VoxelHistogram.from_bytes(bytes(damaged))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\0" + zstandard.compress(b""),
+        b"\x09" + zstandard.compress(bytes(18 * LEVELS)),
+        b"\x01" + zstandard.compress(bytes(1 << 26)),
+        b"\x01" + zstandard.compress(bytes(2 * LEVELS - 1)),
+        b"\x01" + zstandard.compress(bytes(2 * LEVELS))[:-1],
+        b"\x01" + zstandard.compress(bytes(2 * LEVELS)) + b"\0",
+        b"\x01" + zstandard.ZstdCompressor(write_content_size=False).compress(bytes(1 << 20)),
+        b"\x01no zstd",
+    ],
+)
+def test_bodies_that_are_no_counts_are_refused_even_with_a_sound_digest(body: bytes) -> None:
+    tracemalloc.start()
+    with pytest.raises(DamagedHistogram):
+        VoxelHistogram.from_bytes(b"MAVH\x02" + _digest(b"MAVH\x02", body) + body)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 << 20
+
+
+@pytest.mark.parametrize("flat", [b"", bytes(16 * LEVELS - 8), bytes(16 * LEVELS + 1), bytes(32 << 20)])
+def test_a_first_version_of_another_size_is_refused(flat: bytes) -> None:
+    with pytest.raises(DamagedHistogram):
+        VoxelHistogram.from_bytes(first_version(flat))
+
+
+def test_a_cut_first_version_is_refused_even_with_a_sound_digest() -> None:
+    body = zlib.compress(bytes(16 * LEVELS))
+    for wrong in (body[:-1], body + b"\0", b"no zlib"):
         with pytest.raises(DamagedHistogram):
-            VoxelHistogram.from_bytes(bytes(damaged))
+            VoxelHistogram.from_bytes(b"MAVH\x01" + _digest(b"MAVH\x01", wrong) + wrong)
 
 
 @pytest.mark.parametrize("change", [lambda b: b[:-1], lambda b: b + b"\0", lambda b: b"", lambda b: b[:3]])
@@ -176,6 +238,41 @@ def test_an_absent_case_counts_by_the_policy(policy: Literal["zero", "worst"], n
 def test_an_absent_case_has_no_score_where_it_rejects_the_submission() -> None:
     with pytest.raises(ValueError, match="reject"):
         absent_histogram(np.array([True]), "reject")
+
+
+@pytest.mark.parametrize("policy", ["zero", "worst"])
+def test_an_absent_case_follows_from_its_numbers_of_voxels(policy: Literal["zero", "worst"]) -> None:
+    mask = np.arange(60).reshape(3, 4, 5) % 7 == 0
+    scored = voxel_histogram(np.random.default_rng(4).random(mask.shape), mask)
+    assert (scored.positive_voxels, scored.negative_voxels) == (9, 51)
+    absent = VoxelHistogram.absent(scored.positive_voxels, scored.negative_voxels, policy)
+    assert absent == absent_histogram(mask, policy)
+
+
+def test_levels_and_thresholds_belong_to_each_other() -> None:
+    values = [threshold_of(level) for level in range(LEVELS)]
+    assert [level_of(value) for value in values] == list(range(LEVELS))
+    assert levels_of(np.array(values)).tolist() == list(range(LEVELS))
+    assert (values[0], values[1], values[TOP]) == (0.0, 2.0**-24, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "level"), [(-1.0, 0), (-np.inf, 0), (1e-12, 1), (0.50001, 0x3801), (0.99999, TOP)]
+)
+def test_a_threshold_between_levels_means_the_next_one_up(threshold: float, level: int) -> None:
+    assert level_of(threshold) == level
+
+
+@pytest.mark.parametrize("threshold", [1.0001, np.inf, np.nan])
+def test_a_threshold_that_no_score_reaches_has_no_level(threshold: float) -> None:
+    with pytest.raises(ValueError, match="no score is at least"):
+        level_of(threshold)
+
+
+@pytest.mark.parametrize("level", [-1, LEVELS])
+def test_other_integers_are_no_levels(level: int) -> None:
+    with pytest.raises(ValueError, match="levels are from 0"):
+        threshold_of(level)
 
 
 def test_counts_of_another_length_are_refused() -> None:
