@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from backend.commands import challenges, console, doctor, scoring, submissions, teams, users
+from backend.commands import challenges, console, doctor, report, scoring, submissions, teams, users
 from backend.commands.console import Json
 from backend.config import Settings
 from backend.errors import MoodarenaError
@@ -31,6 +31,7 @@ app.add_typer(challenges.challenges, name="challenge")
 app.add_typer(challenges.datasets, name="dataset")
 app.add_typer(submissions.app, name="submissions")
 app.add_typer(scoring.app, name="scoring")
+app.command()(report.report)
 
 GRACE_SECONDS = (
     10  # of requests that run when the server is told to stop; event streams never end by themselves

@@ -15,8 +15,9 @@ from typing import Annotated
 import typer
 
 from challenges import spec
+from scoring.report.study import Study
 from submissions import check as checking
-from submissions import config, console, display, guard, handing_in, kit
+from submissions import config, console, display, guard, handing_in, kit, reporting
 from submissions.client import Client
 from submissions.config import Login
 from submissions.console import Exit, Stop, say
@@ -269,6 +270,9 @@ def check(
     logs: Annotated[
         bool, typer.Option("--logs", help="Show what the scripts wrote, also if all went well.")
     ] = False,
+    report: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Folder for a report of the figures.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a local image on the toy cases exactly as the platform would, and score it.
@@ -292,7 +296,10 @@ def check(
                 with console.working(f"Running {inspection.present[pair]} on the toy cases"):
                     reports.append(checking.run_script(bench, inspection.facts, *pair))
                 display.script(reports[-1], logs)
-    fine = not any(report.failure for report in reports)
+    fine = not any(ran.failure for ran in reports)
+    if report is not None:
+        html, _ = reporting.write(reporting.study_of_check(kit_found, inspection.facts.id, reports), report)
+        say(f"The report is {html}.")
     if as_json:
         console.emit(display.check_json(inspection, kit_found.challenge, reports))
     display.verdict(fine, inspection, kit_found.challenge)
@@ -387,6 +394,29 @@ def results(submission: SubmissionId, as_json: AsJson = False) -> None:
     """Show toy results case by case, and scores as far as they are public."""
     with guard.signed_in() as client:
         display.results(client.submission(submission), as_json)
+
+
+@app.command()
+def report(
+    submission: SubmissionId,
+    out: Annotated[Path, typer.Option(file_okay=False, help="Folder for report.html and report.json.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make a report of a submission's toy results: a page for people, and data for programs."""
+    with guard.signed_in() as client:
+        statistics = client.toy_statistics(submission)
+        rules = spec.parse(client.spec_text(statistics.challenge))
+    if not statistics.parts:
+        raise Stop(Exit.NOT_FINE, "no_toy_results", "This submission has no toy results yet.")
+    _report(reporting.study_of_toys(statistics, rules), out, as_json)
+
+
+def _report(study: Study, out: Path, as_json: bool) -> None:
+    html, data = reporting.write(study, out)
+    if as_json:
+        console.emit({"html": str(html.absolute()), "json": str(data.absolute())})
+    else:
+        console.show(f"{html} for people, {data} for programs.")
 
 
 @app.command()

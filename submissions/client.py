@@ -23,6 +23,7 @@ from submissions.responses import (
     Submission,
     Team,
     Token,
+    ToyStatistics,
     Upload,
 )
 from submissions.wire import DELAYS, Damaged, NoConnection, Refused, Wire
@@ -279,6 +280,10 @@ class Client:
     def submission(self, submission: str) -> Submission:
         """One submission as it is now."""
         return Submission.model_validate(self._wire.get(f"submissions/{submission}"))
+
+    def toy_statistics(self, submission: str) -> ToyStatistics:
+        """What the figures on toy cases of one submission are computed from."""
+        return ToyStatistics.model_validate(self._wire.get(f"submissions/{submission}/toy/statistics"))
 
     def cancel(self, submission: str) -> Submission:
         """Ask for the end of a submission; what runs is stopped soon after."""

@@ -40,7 +40,7 @@ def leaderboard(
     if not organizer and not disclosure.board_is_public(spec, moment):
         raise Forbidden("board_not_public", disclosure.reveal_sentence(spec, "The results"))
     version = _version(session, challenge.id, scoring, organizer)
-    entries = _last_scored(session, challenge.id, task)
+    entries = last_scored(session, challenge.id, task)
     figures = _figures(session, version, task, [entry.id for entry in entries])
     decimals = 17 if organizer else spec.publication.decimals
     rows = _ranked(entries, figures, list(spec.datasets), decimals)
@@ -63,7 +63,8 @@ def _version(session: Session, challenge_id: str, number: int | None, organizer:
     return versions.numbered(session, challenge_id, number or 0)
 
 
-def _last_scored(session: Session, challenge_id: str, task: str) -> list[Submission]:
+def last_scored(session: Session, challenge_id: str, task: str) -> list[Submission]:
+    """Everybody's submission that counts in a task: per team the last counted one that was scored."""
     query = (
         select(Submission)
         .where(

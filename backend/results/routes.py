@@ -11,7 +11,15 @@ from backend.challenges import service as challenges
 from backend.paging import After, Limit, Page
 from backend.results import comparison, leaderboard, pictures, service, versions
 from backend.results.events import changes
-from backend.results.schemas import Board, Comparison, ScoringView, SubmissionSummary, SubmissionView
+from backend.results.schemas import (
+    Board,
+    Comparison,
+    ScoringView,
+    SubmissionSummary,
+    SubmissionView,
+    ToyStatistics,
+)
+from backend.results.toy_statistics import toy_statistics
 
 router = APIRouter(tags=["results"])
 HEARTBEAT_SECONDS = 15
@@ -48,6 +56,13 @@ def watch_submission(submission: str, user: CurrentUser, platform: PlatformOf) -
     with platform.database.read() as session:
         service.find_submission(session, submission, user)
     return EventSourceResponse(changes(platform.database, submission, user), ping=HEARTBEAT_SECONDS)
+
+
+@router.get("/submissions/{submission}/toy/statistics")
+def show_toy_statistics(submission: str, user: CurrentUser, platform: PlatformOf) -> ToyStatistics:
+    """What the figures on toy cases are computed from, for their owner; `moodarena report` asks for it."""
+    with platform.database.read() as session:
+        return toy_statistics(session, service.find_submission(session, submission, user))
 
 
 @router.get(

@@ -1,0 +1,268 @@
+"""A study from the database: the board's entries with their stored statistics, under one scoring version."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import pi, prod
+from typing import Any, Literal
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from backend.challenges import service as challenges
+from backend.models.challenge import Challenge, DatasetVersion
+from backend.models.run import Run
+from backend.models.score import CaseResult
+from backend.models.scoring import ScoringVersion
+from backend.models.submission import Submission
+from backend.results import versions
+from backend.results.arrangements import arrangements_of
+from backend.results.leaderboard import last_scored
+from backend.results.versions import Rules
+from challenges import spec
+from datasets.manifest import Case
+from scoring.aggregate import absent_case_score
+from scoring.histograms import VoxelHistogram
+from scoring.report.study import CaseFacts, Entrant, Part, Predictions, Study, TaskStudy, filling
+from submissions.contract import Outcome
+
+Stage = Literal["toy", "test"]
+Volumes = dict[str, int]
+"""Positive voxels by case id."""
+
+
+@dataclass(frozen=True)
+class StoredHistograms(Mapping[str, VoxelHistogram]):
+    """Histograms by case id, decoded whenever they are asked for: all of a challenge would fill the memory.
+
+    What is `absent` counts by the policy.
+    """
+
+    statistics: Mapping[str, bytes]
+    absent: frozenset[str]
+    missing: spec.Missing
+
+    def __getitem__(self, case: str) -> VoxelHistogram:
+        found = VoxelHistogram.from_bytes(self.statistics[case])
+        if case not in self.absent:
+            return found
+        return VoxelHistogram.absent(found.positive_voxels, found.negative_voxels, filling(self.missing))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.statistics)
+
+    def __len__(self) -> int:
+        return len(self.statistics)
+
+
+def study_of(session: Session, challenge: Challenge, number: int | None = None) -> Study:
+    """Everything that a report is made from; `number` is that of a scoring version, the current one if None.
+
+    Raises:
+        NotFound: there is no such scoring version.
+    """
+    current = versions.current(session, challenge.id)
+    version = current if number is None else versions.numbered(session, challenge.id, number)
+    spec_, built = challenge.spec, challenges.current_versions(session, challenge.id)
+    datasets = [found for name in spec_.datasets for found in built if found.name == name]
+    gathered = _Gathering(session, challenge, version, datasets)
+    tasks = [name for name in spec_.tasks if name in version.policy]
+    return Study(
+        challenge=challenge.id,
+        title=spec_.title,
+        scoring_version=version.number,
+        tasks=[gathered.task(name) for name in tasks],
+        failures={name: _failures(session, challenge.id, name) for name in tasks},
+        bootstraps=spec_.ranking.bootstraps,
+        seed=spec_.ranking.seed,
+    )
+
+
+def _failures(session: Session, challenge_id: str, task: str) -> dict[str, int]:
+    """Failed counted submissions of a task by code."""
+    query = (
+        select(Submission.failure_code, func.count())
+        .where(
+            Submission.challenge_id == challenge_id,
+            Submission.task == task,
+            Submission.kind == "counted",
+            Submission.state == "failed",
+        )
+        .group_by(Submission.failure_code)
+    )
+    return {code or "platform": count for code, count in session.execute(query).all()}
+
+
+def protocol_of(challenge: spec.Challenge, task: str, rules: Rules) -> dict[str, Any]:
+    """How a task is scored and ranked, as in the YAML, by the rules of a scoring version."""
+    return {
+        **challenge.tasks[task].model_dump(mode="json", include={"level", "precision", "clip"}),
+        "missing": rules.missing,
+        "metric": rules.metric.model_dump(mode="json"),
+        "ranking": challenge.ranking.model_dump(mode="json", include={"ties", "consensus"}),
+        "counts": challenge.counted.counts,
+        "decimals": challenge.publication.decimals,
+    }
+
+
+@dataclass(frozen=True)
+class _Gathering:
+    session: Session
+    challenge: Challenge
+    version: ScoringVersion
+    datasets: Sequence[DatasetVersion]
+
+    @cached_property
+    def rules(self) -> dict[str, Rules]:
+        return versions.rules_of(self.version.policy)
+
+    @cached_property
+    def entries(self) -> dict[str, list[Submission]]:
+        return {
+            task: last_scored(self.session, self.challenge.id, task) for task in self.challenge.spec.tasks
+        }
+
+    @cached_property
+    def facts(self) -> dict[str, dict[str, CaseFacts]]:
+        """What is known of the toy and test cases, by dataset and id."""
+        found = {}
+        for dataset in self.datasets:
+            spacing = self.challenge.spec.datasets[dataset.name].spacing_mm
+            volumes = self._volumes(dataset)
+            cases = [case for case in dataset.manifest.cases if case.part != "training"]
+            found[dataset.name] = {case.id: facts_of(case, spacing, volumes.get(case.id)) for case in cases}
+        return found
+
+    def task(self, name: str) -> TaskStudy:
+        about, entries = self.challenge.spec.tasks[name], self.entries[name]
+        return TaskStudy(
+            slug=name,
+            title=about.title,
+            level=about.level,
+            protocol=protocol_of(self.challenge.spec, name, self.rules[name]),
+            entrants=[
+                Entrant(entry.team.name, entry.id, entry.image_id, entry.team.baseline) for entry in entries
+            ],
+            test=self._parts(name, "test", entries),
+            toy=self._parts(name, "toy", entries),
+        )
+
+    def _parts(self, task: str, stage: Stage, entries: Sequence[Submission]) -> list[Part]:
+        parts = [self._part(task, dataset, stage, entries) for dataset in self.datasets]
+        return [part for part in parts if part.cases]
+
+    def _part(self, task: str, dataset: DatasetVersion, stage: Stage, entries: Sequence[Submission]) -> Part:
+        manifest, by_voxel = dataset.manifest, self.challenge.spec.tasks[task].level == "voxel"
+        cases = manifest.cases_of(stage, task)
+        arrangements: list[list[list[str]]] = []
+        if by_voxel and stage == "toy":
+            arrangements = [[[case.id for case in cases]]]
+        elif by_voxel:
+            arrangements = arrangements_of(self.version, manifest, task, self.rules[task].metric)
+        predictions = {
+            entry.id: found
+            for entry in entries
+            if (found := self._predictions(entry, stage, task, dataset)) is not None
+        }
+        facts = self.facts[dataset.name]
+        return Part(
+            dataset.name, dataset.version, [facts[case.id] for case in cases], arrangements, predictions
+        )
+
+    def _predictions(
+        self, entry: Submission, stage: str, task: str, dataset: DatasetVersion
+    ) -> Predictions | None:
+        """None where the submission has no results on this version of the dataset."""
+        results = stored_results(self.session, entry.id, stage, task, dataset)
+        labels = {case.id: case.label or 0 for case in dataset.manifest.cases}
+        return predictions_of(results, labels, self.rules[task].missing) if results else None
+
+    def _volumes(self, dataset: DatasetVersion) -> Volumes:
+        """Positive voxels of the cases that a voxel task of anybody counted; they belong to the masks."""
+        found: Volumes = {}
+        for task, about in self.challenge.spec.tasks.items():
+            entry = next(iter(self.entries[task]), None)
+            if about.level == "voxel" and entry is not None:
+                for stage in ("toy", "test"):
+                    for result in stored_results(self.session, entry.id, stage, task, dataset):
+                        if result.statistic is not None:
+                            found[result.case_id] = VoxelHistogram.from_bytes(
+                                result.statistic
+                            ).positive_voxels
+        return found
+
+
+def stored_results(
+    session: Session, submission: str, stage: str, task: str, dataset: DatasetVersion
+) -> Sequence[CaseResult]:
+    """What is stored of a submission on one version of a dataset, by case id; empty if it ran on another."""
+    versions_run = select(Run.dataset_version).where(
+        Run.submission_id == submission,
+        Run.stage == stage,
+        Run.task == task,
+        Run.dataset == dataset.name,
+        Run.state == "done",
+    )
+    if set(session.scalars(versions_run)) != {dataset.version}:
+        return []
+    query = select(CaseResult).where(
+        CaseResult.submission_id == submission,
+        CaseResult.stage == stage,
+        CaseResult.task == task,
+        CaseResult.dataset == dataset.name,
+    )
+    return session.scalars(query.order_by(CaseResult.case_id)).all()
+
+
+def predictions_of(
+    results: Sequence[CaseResult], labels: Mapping[str, int], missing: spec.Missing
+) -> Predictions:
+    """Stored results as predictions, the policy for absent cases applied."""
+    absent = frozenset(result.case_id for result in results if result.outcome != Outcome.SCORED)
+    statistics = {result.case_id: result.statistic for result in results if result.statistic is not None}
+    scores = {
+        result.case_id: absent_case_score(labels[result.case_id], filling(missing))
+        if result.case_id in absent
+        else result.score
+        for result in results
+        if not statistics
+    }
+    return Predictions(
+        outcomes={result.case_id: result.outcome for result in results},
+        scores={case: score for case, score in scores.items() if score is not None},
+        histograms=StoredHistograms(statistics, absent, missing),
+        objects={result.case_id: objects_of(result.figures) for result in results if result.figures},
+    )
+
+
+def objects_of(figures: Mapping[str, Any]) -> dict[float, tuple[int, int, int]]:
+    """Counted objects by threshold, as stored with a case."""
+    counted: dict[str, list[int]] = figures.get("objects") or {}
+    return {float(cut): (found, false, lost) for cut, (found, false, lost) in counted.items()}
+
+
+def facts_of(case: Case, spacing_mm: tuple[float, float, float], voxels: int | None) -> CaseFacts:
+    """What is known of a case; its volume from the mask's `voxels`, or from what it was made with."""
+    counted = float(voxels) if voxels else voxels_of(case.parameters)
+    intensity, difficulty = case.parameters.get("intensity"), case.parameters.get("difficulty")
+    return CaseFacts(
+        id=case.id,
+        label=case.label or 0,
+        category=case.category,
+        kind=case.kind,
+        difficulty=None if difficulty is None else str(difficulty),
+        size=counted * prod(spacing_mm) if case.label and counted else None,
+        contrast=float(intensity) if case.label and isinstance(intensity, int | float) else None,
+    )
+
+
+def voxels_of(parameters: Mapping[str, Any]) -> float | None:
+    """How many voxels an anomaly has by its parameters: a ball, an ellipsoid, a box; None for others."""
+    match parameters:
+        case {"radius": int() | float() as radius}:
+            return 4 / 3 * pi * float(radius) ** 3
+        case {"radii": [_, _, _] as radii}:
+            return 4 / 3 * pi * prod(map(float, radii))
+        case {"size": [_, _, _] as size}:
+            return float(prod(size))
+    return None
