@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,9 @@ from scoring.report.figures.canvas import Canvas
 from scoring.report.figures.lettering import SIZE, clean, width_of
 
 Values = Sequence[Sequence[float | None]] | NDArray[np.float64]
+Interval = Sequence[int] | None  # the first and the last place of an interval, both included
+BELOW = 40.0  # what `along` takes below the plot
+PLACE = 30.0  # room for a place beside a name
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,8 @@ def whole_ticks(count: int, room: float, each: float = 24.0) -> list[int]:
 
 
 def said(value: float, marks: Sequence[float]) -> str:
-    """`value` with as many decimals as tell its neighbours in `marks` apart."""
-    steps = [abs(b - a) for a, b in pairwise(marks) if a != b]
-    digits = max(0, -math.floor(math.log10(min(steps)) + 1e-9)) if steps else 0
+    """`value` with as many decimals as all `marks` need, at most five."""
+    digits = next((d for d in range(5) if all(abs(round(mark, d) - mark) < 1e-9 for mark in marks)), 5)
     return f"{value:,.{digits}f}".replace("-", "−").replace(",", "\u202f")
 
 
@@ -86,9 +87,6 @@ def along(
         canvas.note(scale(mark), bottom + 10, _mark(mark, marks, scale), anchor="middle")
     middle = (scale.start + scale.stop) / 2
     canvas.text(middle, bottom + 28, label, anchor="middle", room=abs(scale.stop - scale.start))
-
-
-BELOW = 40.0  # what `along` takes below the plot
 
 
 def _mark(mark: float, marks: Sequence[float], scale: Scale) -> str:
@@ -115,7 +113,7 @@ class Rows:
 
 
 def rows(
-    names: Sequence[str], *, top: float, height: float, beside: float = 0.0, most: float = 210.0
+    names: Sequence[str], *, top: float, height: float, beside: float = 0.0, most: float = 225.0
 ) -> Rows:
     """Rows with room for `names` (at most `most` wide) at the left, and for something `beside` them."""
     widest = max((width_of(clean(name), SIZE) for name in names), default=0.0)
@@ -133,9 +131,6 @@ def label(
         if places is not None:
             place = "–" if places[index] is None else str(places[index])
             canvas.text(frame.left - 12, frame.middle(index), place, anchor="end", font_weight="bold")
-
-
-PLACE = 30.0  # room for a place beside a name
 
 
 def checked(values: Values) -> list[list[float | None]]:
@@ -160,11 +155,8 @@ def same_length(**parts: int) -> None:
         raise ValueError("a figure needs as many of each: " + ", ".join(f"{k} {v}" for k, v in parts.items()))
 
 
-Interval = Sequence[int] | None  # the first and the last place of an interval, both included
-
-
 def within(last: int, intervals: Sequence[Interval]) -> None:
-    """Raises `ValueError` unless each interval leads from a place to one that is no better, from 1 to `last`."""
+    """Raises `ValueError` unless each interval leads from a place to one no better, of 1 to `last`."""
     for interval in intervals:
         if interval is not None and not (len(interval) == 2 and 1 <= interval[0] <= interval[1] <= last):
             raise ValueError(f"an interval leads from one place to another of 1 to {last}, not {interval}")

@@ -46,7 +46,7 @@ def _em(character: str) -> float:
         return 0.4
     if character in _WIDE:
         return 0.9
-    return 0.7 if character.isupper() else 0.64
+    return 0.7 if character.isupper() else 0.62
 
 
 def _belongs_to_the_one_before(character: str) -> bool:
