@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scoring.report import case_level, drawings, uncertainty, voxel_level
+from scoring.report import case_level, drawings, pairs, uncertainty, voxel_level
 from scoring.report.board import Measured, board_order, places_by_dataset, ranking
 from scoring.report.categories import groups_told
 from scoring.report.data import data_of
@@ -147,14 +147,12 @@ def _results(measured: Measured, stage: str) -> list[dict[str, Any]]:
 def _compared(study: Study, task: TaskStudy, found: _Task) -> dict[str, Any]:
     """What needs more than one entrant, or test cases: ranking, uncertainty, groups, and the figures."""
     by_dataset = places_by_dataset(found.test)
-    drawn = uncertainty.bootstrap(
-        found.plans, found.test, found.entrants, task.slug, task.level, study.bootstraps, study.seed
-    )
+    drawn = uncertainty.bootstrap(study, task, found.plans, found.test)
     tests = {
-        name: uncertainty.compare_pairs(column, drawn.values.get(name), task.level)
+        name: pairs.compare(study, task, found.plans[name], column, drawn.values.get(name))
         for name, column in found.test.items()
     }
-    ranked = ranking(found.test, found.toy, uncertainty.tested_places(tests), task.level)
+    ranked = ranking(found.test, found.toy, pairs.tested_places(tests), task.level)
     sure = uncertainty.uncertainty(found.test, by_dataset, drawn, tests, task.level, study.bootstraps)
     groups = {name: groups_told(found.plans[name], column) for name, column in found.test.items()}
     figures = [

@@ -50,6 +50,7 @@ def measure(plan: Plan, predictions: Predictions | None, policy: str) -> Measure
         ranking,
         figures,
         outcomes_of(plan, predictions, policy, cost),
+        predictions,
         groups={name: {**found} for name, found in groups.items()},
         digest=digest_of(plan.part, predictions),
     )

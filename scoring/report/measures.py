@@ -37,6 +37,7 @@ class Measurement:
     ranking: Figure
     figures: dict[str, Any]
     outcomes: dict[str, Any]
+    predictions: Predictions = field(default_factory=lambda: Predictions({}))
     batches: tuple[tuple[float, ...], ...] = ()
     groups: Groups = field(default_factory=dict)
     chosen: Thresholds | None = None

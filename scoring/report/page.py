@@ -67,7 +67,7 @@ def percent(share: float | None) -> str:
     """A share with three significant digits."""
     if share is None:
         return "–"
-    digits = 0 if share >= 0.9995 else 1 if share >= 0.1 else 2 if share >= 0.01 else 3
+    digits = 0 if share == 0 or share >= 0.9995 else 1 if share >= 0.1 else 2 if share >= 0.01 else 3
     return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 

@@ -8,25 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.average_precision import UndefinedMetric
-from scoring.comparison import bootstrap_greater, holm, indistinguishable, pairwise, wilcoxon_greater
+from scoring.comparison import indistinguishable
 from scoring.histograms import VoxelHistogram
-from scoring.ranking import consensus, places_by_tests
+from scoring.ranking import consensus
 from scoring.report.board import Measured
-from scoring.report.case_level import scores_of
 from scoring.report.measures import Measurement
+from scoring.report.pairs import SIGNIFICANT, Pairs, redrawn_cases, with_value
 from scoring.report.plan import Plan, stream
-from scoring.report.study import Entrant, Predictions
-from scoring.stability import (
-    Stability,
-    bootstrap_cases,
-    bootstrap_entrants,
-    draw,
-    leave_one_batch_out,
-    stability,
-)
+from scoring.report.study import Study, TaskStudy
+from scoring.stability import Stability, bootstrap_entrants, draw, leave_one_batch_out, stability
 
 LEVEL = 0.95
-SIGNIFICANT = 0.05
 BEHIND = -1.0
 """In place of a value that does not exist: it is behind every average precision."""
 
@@ -41,93 +33,34 @@ class Bootstrapped:
     undefined: dict[str, str] = field(default_factory=dict)
 
 
-def bootstrap(
-    plans: Mapping[str, Plan],
-    measured: Measured,
-    entrants: Sequence[Entrant],
-    task: str,
-    level: str,
-    replicates: int,
-    seed: int,
-) -> Bootstrapped:
+def bootstrap(study: Study, task: TaskStudy, plans: Mapping[str, Plan], measured: Measured) -> Bootstrapped:
     """Redraw the cases of every dataset, for all entrants the same."""
     found = Bootstrapped()
     for name, plan in plans.items():
-        present = [index for index, one in enumerate(measured[name]) if one.ranking.value is not None]
+        present = with_value(measured[name])
         if not present:
             found.undefined[name] = "nobody has a value on this dataset"
             continue
-        draws = draw(plan.labels, replicates, stream(seed, task, name, "bootstrap"))
-        chosen = [plan.part.predictions[entrants[index].submission] for index in present]
+        draws = draw(plan.labels, study.bootstraps, stream(study.seed, task.slug, name, "bootstrap"))
+        chosen = [measured[name][index] for index in present]
         try:
-            values = _by_voxels(plan, chosen, draws) if level == "voxel" else _by_cases(plan, chosen, draws)
+            values = _redrawn(task.level, plan, chosen, draws)
         except UndefinedMetric as error:
             found.undefined[name] = str(error)
             continue
-        found.values[name] = np.full((replicates, len(entrants)), BEHIND)
+        found.values[name] = np.full((study.bootstraps, len(measured[name])), BEHIND)
         found.values[name][:, present] = values
     return found
 
 
-def _by_cases(plan: Plan, chosen: Sequence[Predictions], draws: NDArray[np.int32]) -> Values:
-    columns = [bootstrap_cases(plan.labels, scores_of(plan, one), draws) for one in chosen]
-    return np.stack(columns, axis=1)
-
-
-def _by_voxels(plan: Plan, chosen: Sequence[Predictions], draws: NDArray[np.int32]) -> Values:
+def _redrawn(level: str, plan: Plan, chosen: Sequence[Measurement], draws: NDArray[np.int32]) -> Values:
+    if level == "case":
+        return redrawn_cases(plan, chosen, draws)
     return bootstrap_entrants([_histograms(plan, one) for one in chosen], plan.batches[0], draws)
 
 
-def _histograms(plan: Plan, predictions: Predictions) -> Iterator[VoxelHistogram]:
-    return (predictions.histograms[case] for case in plan.ids)
-
-
-# --- tests ---
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Pairwise tests on one dataset, (entrants, entrants): `significant[a, b]` when a beats b."""
-
-    test: str
-    n: int
-    p: Values
-    adjusted: Values
-    significant: NDArray[np.bool_]
-    smallest: float
-    """The smallest adjusted p-value that could have come out at all."""
-
-
-def compare_pairs(column: Sequence[Measurement], values: Values | None, level: str) -> Pairs | str:
-    """Who beats whom beyond chance on one dataset, or why that cannot be tested."""
-    present = [index for index, one in enumerate(column) if one.ranking.value is not None]
-    if len(present) < 2:
-        return "fewer than two entrants have a value on this dataset"
-    if level == "voxel" and all(len(column[index].ranking_batches) > 1 for index in present):
-        rows = np.array([column[index].ranking_batches for index in present])
-        name, least, small = "wilcoxon_signed_rank", 0.5 ** rows.shape[1], wilcoxon_greater
-    elif values is None:
-        return "there are no bootstraps of this dataset"
-    else:
-        rows = values[:, present].T
-        name, least, small = "paired_bootstrap", 1 / (1 + rows.shape[1]), bootstrap_greater
-    p = pairwise(rows, small)
-    size, cells = len(column), np.ix_(present, present)
-    whole, adjusted = np.ones((size, size)), np.ones((size, size))
-    whole[cells], adjusted[cells] = p, holm(p)
-    pairs = len(present) * (len(present) - 1)
-    return Pairs(name, rows.shape[1], whole, adjusted, adjusted < SIGNIFICANT, min(1.0, least * pairs))
-
-
-def tested_places(tests: Mapping[str, Pairs | str]) -> dict[str, list[int] | str]:
-    """The places by tests on each dataset, or why there are none."""
-    return {
-        name: found if isinstance(found, str) else places_by_tests(found.significant)
-        for name, found in tests.items()
-    }
-
-
-# --- told ---
+def _histograms(plan: Plan, one: Measurement) -> Iterator[VoxelHistogram]:
+    return (one.predictions.histograms[case] for case in plan.ids)
 
 
 def uncertainty(

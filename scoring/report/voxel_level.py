@@ -80,6 +80,7 @@ def measure(
         ranking=ranking,
         figures=figures,
         outcomes=outcomes_of(plan, predictions, policy, _cost(plan, predictions, histograms, ranking)),
+        predictions=predictions,
         batches=tuple(() if isinstance(values, Figure) else tuple(values) for values in batches),
         groups={name: {**groups} for name, groups in found.items()},
         chosen=_chosen(pooled, named),
@@ -118,7 +119,7 @@ def _batched(
     validation = (
         told(_mean(batches[1]), positive_share=means[1])
         if len(batches) > 1
-        else undefined("the challenge asks for one arrangement of batches")
+        else undefined("there is one arrangement of batches only")
     )
     return {
         "average_precision": told(_mean(batches[0]), positive_share=means[0] if means else None),

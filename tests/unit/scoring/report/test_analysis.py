@@ -228,8 +228,20 @@ def test_batches_are_tested_by_wilcoxon_and_cases_by_the_bootstrap(whole: dict[s
         slug: told(whole, slug)["uncertainty"]["datasets"]["brain"]["tests"] for slug in ("sample", "pixel")
     }
     assert (by_task["pixel"]["test"], by_task["pixel"]["n"]) == ("wilcoxon_signed_rank", 6)
-    assert (by_task["sample"]["test"], by_task["sample"]["n"]) == ("paired_bootstrap", 100)
+    assert (by_task["sample"]["test"], by_task["sample"]["n"]) == ("paired_bootstrap", 600)
     assert by_task["pixel"]["smallest_possible"] == 6 * 0.5**6
+
+
+def test_with_many_teams_the_draws_are_enough_for_a_significant_difference() -> None:
+    teams = ["Anna & sons", *(f"Team {number}" for number in range(6))]
+    given = task("case", teams, absent=0)
+    for part in given.test:
+        found = part.predictions[entrants(teams)[0].submission]
+        found.scores.update({one.id: float(one.label) for one in part.cases})
+    tests = analyse(study(given))["tasks"][0]["uncertainty"]["datasets"]["brain"]["tests"]
+    assert tests["n"] == 100 * 7 * 6
+    assert tests["smallest_possible"] < 0.05
+    assert sum(tests["significant"][0]) >= 4
 
 
 def test_leaving_out_a_batch_gives_places_for_every_batch(whole: dict[str, Any]) -> None:

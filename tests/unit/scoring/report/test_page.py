@@ -138,11 +138,12 @@ def test_figures_are_shown_with_the_decimals_of_the_challenge() -> None:
 
 
 def test_shares_p_values_and_intervals_are_rounded_for_people() -> None:
-    assert [percent(share) for share in (1.0, 0.5, 0.0123, 0.00123, None)] == [
+    assert [percent(share) for share in (1.0, 0.5, 0.0123, 0.00123, 0.0, None)] == [
         "100\N{NO-BREAK SPACE}%",
         "50.0\N{NO-BREAK SPACE}%",
         "1.23\N{NO-BREAK SPACE}%",
         "0.123\N{NO-BREAK SPACE}%",
+        "0\N{NO-BREAK SPACE}%",
         "–",
     ]
     assert [p_value(p) for p in (1.0, 0.0421, 0.0004)] == ["1.000", "0.042", "< 0.001"]
