@@ -68,7 +68,7 @@ def count_voxels(
         histogram,
         int(np.count_nonzero(histogram.positives + histogram.negatives)),
         picture.array() if picture else None,
-        {cut.threshold: count_objects(cut.array(), mask.array(), objects) for cut in cuts if objects},
+        _objects(cuts, mask, objects) if objects and cuts else {},
     )
 
 
@@ -88,6 +88,7 @@ class _Floats:
         self._abnormal = voxels.count_abnormal_float32 if single else voxels.count_abnormal_float64
         self._total = np.zeros(voxels.BINS, np.int64)
         self._positive = np.zeros(voxels.BINS, np.int64)
+        # Twice a chunk: scaled float32 come as float64.
         self._bounds, self._levels = voxels.scratch(2 * CHUNK_BYTES)
         self._edges, self._run, self._position, self._bad = mask.edges, 0, 0, 0
 
@@ -186,6 +187,11 @@ class _Cut:
         """The volume, in Fortran order."""
         flat = np.unpackbits(np.concatenate(self._parts), count=self._mask.voxels)
         return flat.view(np.bool_).reshape(self._mask.shape, order="F")
+
+
+def _objects(cuts: Sequence[_Cut], mask: Mask, rule: ObjectRule) -> dict[float, ObjectCounts]:
+    truth = mask.array()
+    return {cut.threshold: count_objects(cut.array(), truth, rule) for cut in cuts}
 
 
 def _folded(bins: NDArray[np.int64]) -> NDArray[np.int64]:

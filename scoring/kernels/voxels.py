@@ -49,6 +49,7 @@ def levels_of_float32(bits: Bits32, levels: Levels) -> np.bool_:
         largest = max(largest, np.uint32(bits[i] << np.uint32(1)))
         # As signed integers, the bits of floats are in the order of their values, all negative ones below 0.
         clipped = np.uint32(min(max(np.int32(bits[i]), np.int32(0)), np.int32(0x3F800000)))
+        # The new exponent, and a bit less than half of the new last place: with an odd one, exactly half.
         odd = np.uint32(np.uint32(clipped >> np.uint32(13)) & np.uint32(1))
         level = np.uint32(np.uint32(np.uint32(clipped - np.uint32(0x37FFF001)) + odd) >> np.uint32(13))
         # Below 2**-14 levels are 2**-24 apart, as are float32 from 0.5 on: adding 0.5 rounds to one.

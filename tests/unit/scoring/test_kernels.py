@@ -71,11 +71,14 @@ def test_what_is_not_finite_is_noticed(unsigned: Any, floating: Any, value: floa
 
 
 @pytest.mark.slow
-def test_all_float32_get_the_level_that_numpy_gives() -> None:
+def test_all_float32_between_the_smallest_level_and_one_get_the_level_that_numpy_gives() -> None:
+    """Every bit pattern there. Beyond are 0 below and TOP above, with strides through both."""
+    lowest, highest = (int(np.float32(value).view(np.uint32)) for value in (2.0**-26, 1.01))
     step = 1 << 22
-    first = np.arange(step, dtype=np.uint32)
-    for start in range(0, 1 << 32, step):
-        check(first + np.uint32(start))
+    for start in range(lowest, highest, step):
+        check(np.arange(start, start + step, dtype=np.uint32))
+    for stride in (1009, 65521):
+        check(np.arange(0, 1 << 32, stride, dtype=np.uint64).astype(np.uint32))
 
 
 def test_kernels_run_where_no_folder_can_hold_a_cache(tmp_path: Path) -> None:
