@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,15 +79,6 @@ class Storage:
         name.chmod(0o444)
         os.utime(name, (0, 0))  # a container that sees the file learns nothing from its time
         os.replace(name, target)
-
-    def place(self, sha256: str, target: Path) -> None:
-        """Make the blob appear as `target`, by hard link where the file system allows, else as a copy."""
-        try:
-            os.link(self.path(sha256), target)
-        except OSError:
-            shutil.copyfile(self.path(sha256), target)
-            target.chmod(0o444)
-            os.utime(target, (0, 0))
 
     def delete(self, sha256: str) -> None:
         self.path(sha256).unlink(missing_ok=True)

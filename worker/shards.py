@@ -12,6 +12,7 @@ from backend.models.challenge import DatasetVersion
 from backend.models.run import Run
 from backend.models.score import CaseResult
 from challenges.spec import Challenge
+from datasets.delivery import deliver
 from datasets.manifest import Manifest
 from submissions import container
 from submissions.container import RunOutcome, Stop
@@ -108,17 +109,18 @@ class Shard:
             )
 
     def _place_cases(self) -> None:
-        """The input folder, readable for the container's user; made anew unless it is complete."""
-        storage = self._bench.platform.storage
+        """The input folder, readable for the container's user; made anew unless it is complete.
+
+        Its files are of one size and new, in the run's own order: see `datasets/delivery.py`.
+        """
         images_by_case = {case.id: case.image for case in self._manifest.cases}
         self._input.mkdir(mode=0o755, exist_ok=True)
         self._input.chmod(0o755)
         for item in self._run.cases:
             target = self._input / item["name"]
             if not target.exists():
-                digest = images_by_case[item["id"]].sha256
-                self._bench.blobs.ensure(digest)
-                storage.place(digest, target)
+                blob = self._bench.blobs.ensure(images_by_case[item["id"]].sha256)
+                deliver(blob, target, scratch=self._bench.work / f".{self._input.name}")
 
     def _job(self, image_id: str, volumes: list[str]) -> Job:
         entry = self._challenge.entry

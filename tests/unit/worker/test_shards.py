@@ -105,7 +105,9 @@ def test_a_container_says_whose_it_is_and_nothing_of_it_stays(world: World, benc
     assert outcomes(world) == ["scored"] * 4
 
 
-def test_hidden_input_is_read_only_files_without_a_time_of_their_own(world: World, bench_of: BenchOf) -> None:
+def test_hidden_input_is_read_only_files_of_one_time_and_size_that_are_no_links(
+    world: World, bench_of: BenchOf
+) -> None:
     seen = {}
 
     def look(source: Path, output: Path) -> None:
@@ -117,6 +119,8 @@ def test_hidden_input_is_read_only_files_without_a_time_of_their_own(world: Worl
     carried_out(world, bench_of, engine)
     assert sorted(seen) == ["00ff.nii.gz", "11ff.nii.gz", "22ff.nii.gz", "33ff.nii.gz"]
     assert {(stat.st_mode & 0o777, stat.st_mtime) for stat in seen.values()} == {(0o444, 0.0)}
+    assert {stat.st_nlink for stat in seen.values()} == {1}
+    assert len({stat.st_size for stat in seen.values()}) == 1
     mounts = engine.requests[0]["HostConfig"]["Mounts"]
     assert [mount["ReadOnly"] for mount in mounts if mount["Type"] == "bind"] == [True]
 
