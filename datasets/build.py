@@ -14,9 +14,10 @@ that a build that was cut short goes on where it stopped.
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -31,10 +32,10 @@ from datasets.anomalies.kinds import GLOBAL, LOCAL
 from datasets.anomalies.scene import Scene
 from datasets.finalise import finalise
 from datasets.manifest import Case, File, Manifest
-from datasets.populations.subject import Subject
+from datasets.populations.subject import NOTHING_UNUSUAL, Subject
 from datasets.seeds import Seeds
 
-GENERATOR = "1"  # raise it whenever the same secret gives other files
+GENERATOR = "2"  # raise it whenever the same secret gives other files
 Progress = Callable[[str, int, int], None]
 
 
@@ -162,7 +163,8 @@ def _make(job: _Job, case: plan.Planned) -> Case:
     population = plan.POPULATIONS[job.challenge.datasets[job.slug].population]
     subject = _subject(job, case, "subject")
     altered = _altered(job, case, subject)
-    finished = finalise(population, subject, altered.image, altered.mask, job.generator(case.id, "finish"))
+    shown = replace(subject, foreground=altered.foreground)
+    finished = finalise(population, shown, altered.image, altered.mask, job.generator(case.id, "finish"))
     if altered.mask is not None and (finished.mask is None or not finished.mask.any()):
         raise BuildError(f"datasets.{job.slug}: the mask of a {case.kind} came out empty; use larger volumes")
     written = Case(
@@ -184,19 +186,23 @@ def _make(job: _Job, case: plan.Planned) -> Case:
     return written
 
 
-def _subject(job: _Job, case: plan.Planned, purpose: str) -> Subject:
+def _subject(
+    job: _Job, case: plan.Planned, purpose: str, condition: Mapping[str, float] = NOTHING_UNUSUAL
+) -> Subject:
     dataset = job.challenge.datasets[job.slug]
     population = plan.POPULATIONS[dataset.population]
-    return population.draw(job.generator(case.id, purpose), dataset.shape, dataset.spacing_mm)
+    return population.draw(job.generator(case.id, purpose), dataset.shape, dataset.spacing_mm, condition)
 
 
 def _altered(job: _Job, case: plan.Planned, subject: Subject) -> Altered:
     if case.kind is None:
-        return Altered(subject.image, None, {})
+        return Altered(subject.image, None, subject.foreground, {})
     kind = (LOCAL if case.category == "local" else GLOBAL)[case.kind]
-    scene = Scene(subject, _subject(job, case, "donor") if kind.needs_donor else None)
+    population = job.challenge.datasets[job.slug].population
+    donor = _subject(job, case, "donor") if kind.needs_donor else None
+    scene = Scene(subject, donor, partial(_subject, job, case, "subject"), population)
     insert = insert_local if case.category == "local" else alter_globally
-    return insert(kind, job.generator(case.id, "anomaly"), scene)
+    return insert(kind, job.generator(case.id, "anomaly"), scene, "medium")
 
 
 def _write_masks(job: _Job, case: plan.Planned, mask: NDArray[np.bool_] | None) -> File | None:

@@ -7,12 +7,11 @@ from typing import Literal
 
 from challenges.spec import Challenge, Dataset, Part
 from datasets.anomalies.kinds import GLOBAL, LOCAL, TOY
-from datasets.populations import abdomen, brain
-from datasets.populations.subject import Population
+from datasets.anomalies.scene import Category
+from datasets.populations.registry import POPULATIONS
 from datasets.seeds import Seeds
 
-POPULATIONS: dict[str, Population] = {"brain": brain, "abdomen": abdomen}
-Category = Literal["local", "global"]
+__all__ = ["POPULATIONS", "PlanError", "Planned", "cases", "check"]
 
 
 class PlanError(ValueError):

@@ -1,4 +1,6 @@
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ from datasets.anomalies.scene import Scene
 from datasets.build import build
 from datasets.manifest import Manifest
 from datasets.plan import POPULATIONS
+from datasets.populations.subject import NOTHING_UNUSUAL, Subject
 
 CHALLENGES = Path(__file__).parents[3] / "challenges"
 SECRET = b"a secret of more than sixteen bytes"
@@ -31,10 +34,14 @@ def small(challenge: Challenge, sides: int = 20) -> Challenge:
 
 
 def scene(population: str, seed: int = 0, sides: int = 32) -> Scene:
-    rng = np.random.default_rng(seed)
+    """A person, a donor, and a way to draw the person again with a medical condition."""
     spacing = tuple(mm / sides for mm in EXTENT_MM[population])
-    host, donor = (POPULATIONS[population].draw(rng, (sides,) * 3, spacing) for _ in range(2))
-    return Scene(host, donor)
+
+    def drawn(stream: int, condition: Mapping[str, float] = NOTHING_UNUSUAL) -> Subject:
+        rng = np.random.default_rng([seed, stream])
+        return POPULATIONS[population].draw(rng, (sides,) * 3, spacing, condition)
+
+    return Scene(drawn(0), drawn(1), partial(drawn, 0), population)
 
 
 @dataclass(frozen=True)

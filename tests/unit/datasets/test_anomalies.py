@@ -1,81 +1,38 @@
-import json
-from dataclasses import asdict
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from datasets.anomalies.blur import Blur, blurred
+from datasets.anomalies.alterations.blur import Blur, blurred
+from datasets.anomalies.corruptions.local_shuffle import LocalShuffle, shuffled
+from datasets.anomalies.destructions.slice_dropout import SliceDropout, without_slices
 from datasets.anomalies.insert import NotVisibleError, alter_globally, insert_local, visible_change
 from datasets.anomalies.kinds import GLOBAL, LOCAL
-from datasets.anomalies.local_shuffle import LocalShuffle, shuffled
-from datasets.anomalies.scene import Scene, place
-from datasets.anomalies.slice_dropout import SliceDropout, without_slices
-from datasets.anomalies.sphere import Sphere, with_sphere
-from datasets.anomalies.textured_lesion import TexturedLesion, with_lesion
+from datasets.anomalies.pathologies.textured_lesion import TexturedLesion, with_lesion
+from datasets.anomalies.scene import Difficulty, Scene, place
+from datasets.anomalies.toys.sphere import Sphere, with_sphere
 from tests.unit.datasets.conftest import scene
 
 BOTH = ["abdomen", "brain"]
+SIMPLE = ["blur", "local-shuffle", "poisson-patch", "slice-dropout", "sphere", "textured-lesion"]
 
 
 def _grey(value: float = 0.5, sides: int = 24) -> NDArray[np.float32]:
     return np.full((sides,) * 3, value, np.float32)
 
 
-@pytest.mark.parametrize("population", BOTH)
-@pytest.mark.parametrize("kind", sorted(LOCAL))
-@pytest.mark.parametrize("seed", range(4))
-def test_outside_its_mask_a_local_anomaly_changes_nothing_and_inside_it_is_clear(
-    population: str, kind: str, seed: int
-) -> None:
-    where = scene(population, seed)
-    altered = insert_local(LOCAL[kind], np.random.default_rng(seed), where)
-    assert altered.mask is not None
-    before, mask = where.subject.image, altered.mask
-    assert np.array_equal(altered.image[~mask], before[~mask])
-    assert np.abs(altered.image - before)[mask].mean() >= 3 * where.subject.noise
-    assert 8 <= mask.sum() < 0.15 * mask.size
-    assert np.isfinite(altered.image).all()
-
-
-@pytest.mark.parametrize("kind", sorted(LOCAL))
-def test_in_a_stripped_brain_the_mask_stays_in_the_brain(kind: str) -> None:
-    where = scene("brain", 5)
-    altered = insert_local(LOCAL[kind], np.random.default_rng(0), where)
-    assert altered.mask is not None
-    assert not altered.mask[~where.subject.foreground].any()
-
-
-@pytest.mark.parametrize("population", BOTH)
-@pytest.mark.parametrize("kind", sorted(GLOBAL))
-def test_a_global_anomaly_has_no_mask_and_changes_the_scan_more_than_its_noise(
-    population: str, kind: str
-) -> None:
-    where = scene(population, 3)
-    altered = alter_globally(GLOBAL[kind], np.random.default_rng(0), where)
-    assert altered.mask is None
-    change = (altered.image - where.subject.image)[where.subject.foreground]
-    assert np.sqrt(np.mean(change**2)) >= where.subject.noise
-
-
-@pytest.mark.parametrize("kind", sorted(LOCAL | GLOBAL))
-def test_parameters_decide_everything_fit_json_and_leave_the_scene_alone(kind: str) -> None:
-    where = scene("abdomen", 1)
-    before = where.subject.image.copy()
-    drawn = (LOCAL | GLOBAL)[kind].draw(np.random.default_rng(4), where)
-    again = (LOCAL | GLOBAL)[kind].draw(np.random.default_rng(4), where)
-    assert drawn == again
-    assert np.array_equal(drawn.apply(where), again.apply(where))
-    assert np.array_equal(where.subject.image, before)
-    assert json.loads(json.dumps(asdict(drawn)))
-
-
-@pytest.mark.parametrize("kind", sorted(LOCAL | GLOBAL))
-def test_every_kind_can_be_drawn_in_a_tiny_and_a_flat_volume(kind: str) -> None:
+@pytest.mark.parametrize(
+    "kind", ["sphere", "textured-lesion", "poisson-patch", "local-shuffle", "slice-dropout", "blur"]
+)
+def test_the_simple_kinds_can_be_drawn_in_a_tiny_volume(kind: str) -> None:
     for seed in range(5):
         where = scene("brain", seed, sides=10)
         insert = insert_local if kind in LOCAL else alter_globally
-        assert insert((LOCAL | GLOBAL)[kind], np.random.default_rng(seed), where).parameters["attempts"] >= 1
+        assert (
+            insert((LOCAL | GLOBAL)[kind], np.random.default_rng(seed), where, "medium").parameters[
+                "attempts"
+            ]
+            >= 1
+        )
 
 
 def test_a_faint_draw_is_repeated_until_it_can_be_seen() -> None:
@@ -85,12 +42,12 @@ def test_a_faint_draw_is_repeated_until_it_can_be_seen() -> None:
         drawn = 0
 
         @classmethod
-        def draw(cls, rng: np.random.Generator, scene: Scene) -> "Faint":
+        def draw(cls, rng: np.random.Generator, scene: Scene, difficulty: Difficulty) -> "Faint":
             Faint.drawn += 1
-            good = Sphere.draw(rng, scene)
+            good = Sphere.draw(rng, scene, difficulty)
             return cls(good.centre, 0.0 if Faint.drawn < 4 else 5.0, 0.0)
 
-    assert insert_local(Faint, np.random.default_rng(0), where).parameters["attempts"] == 4
+    assert insert_local(Faint, np.random.default_rng(0), where, "hard").parameters["attempts"] == 4
 
 
 def test_a_kind_that_never_shows_ends_in_an_error_that_says_what_to_change() -> None:
@@ -99,8 +56,8 @@ def test_a_kind_that_never_shows_ends_in_an_error_that_says_what_to_change() -> 
             return scene.subject.image
 
     for insert in (insert_local, alter_globally):
-        with pytest.raises(NotVisibleError, match=r"Nothing.*use larger volumes or another kind"):
-            insert(Nothing, np.random.default_rng(0), scene("brain", 0, sides=12))
+        with pytest.raises(NotVisibleError, match=r"blur.*use larger volumes, another difficulty or"):
+            insert(Nothing, np.random.default_rng(0), scene("brain", 0, sides=12), "easy")
 
 
 def test_a_scan_without_anatomy_is_refused() -> None:
@@ -125,7 +82,7 @@ def test_a_sphere_is_uniform_inside_and_its_volume_is_that_of_a_ball() -> None:
 
 def test_a_lesion_is_textured_and_its_surroundings_are_left_alone() -> None:
     where = scene("abdomen", 2, sides=48)
-    lesion = TexturedLesion.draw(np.random.default_rng(0), where)
+    lesion = TexturedLesion.draw(np.random.default_rng(0), where, "medium")
     altered = with_lesion(_grey(sides=48), lesion)
     changed = np.abs(altered - 0.5) > 0.02
     assert altered[changed].std() > 0.02

@@ -109,7 +109,10 @@ def test_a_share_too_small_for_one_case_still_gives_one_of_each_label(demo: Chal
     ("changes", "message"),
     [
         ({"population": "knee"}, r"datasets\.brain\.population: there is no 'knee'.*abdomen.*brain"),
-        ({"anomalies": {"local": ["sphere", "cube"]}}, r"anomalies\.local: .*'cube'; choose.*poisson-patch"),
+        (
+            {"anomalies": {"local": ["sphere", "pyramid"]}},
+            r"anomalies\.local: .*'pyramid'; choose.*poisson-patch",
+        ),
         ({"anomalies": {"local": ["blur"]}}, r"no local kind 'blur'"),
         ({"anomalies": {"local": ["sphere"], "global": ["noise"]}}, r"no global kind 'noise'; choose.*blur"),
         ({"anomalies": {"global": ["blur"]}}, r"anomalies\.local lists no kind, but voxel scores need masks"),

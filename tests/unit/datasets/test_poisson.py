@@ -4,7 +4,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
-from datasets.anomalies.poisson_patch import PoissonPatch, guidance_divergence, laplacian, solve, with_patch
+from datasets.anomalies.corruptions.poisson_patch import (
+    PoissonPatch,
+    guidance_divergence,
+    laplacian,
+    solve,
+    with_patch,
+)
 
 INNER = (slice(1, -1),) * 3
 

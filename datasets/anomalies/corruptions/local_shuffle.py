@@ -5,23 +5,38 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from datasets.anomalies.scene import Floats, Scene, Voxel, place
+from datasets.anomalies.scene import (
+    EVERYWHERE,
+    Category,
+    Difficulty,
+    Floats,
+    Group,
+    Scene,
+    Voxel,
+    graded,
+    place,
+)
 
 
 @dataclass(frozen=True)
 class LocalShuffle:
     """`corner` and `block` (a block's side) in voxels; block i of the cube comes from block `order[i]`."""
 
+    name: ClassVar[str] = "local-shuffle"
+    category: ClassVar[Category] = "local"
+    group: ClassVar[Group] = "corruptions"
+    populations: ClassVar[tuple[str, ...]] = EVERYWHERE
     needs_donor: ClassVar[bool] = False
     corner: Voxel
     block: int
     order: tuple[int, ...]
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, scene: Scene) -> Self:
-        """A cube of 12 to 26 % of the shortest side, 3 to 5 blocks of 2 voxels or more a side."""
+    def draw(cls, rng: np.random.Generator, scene: Scene, difficulty: Difficulty) -> Self:
+        """A cube of about 27, 20 or 14 % of the shortest side, 3 to 5 blocks of 2 voxels or more a side."""
         shape = scene.subject.image.shape
-        side = max(float(rng.uniform(0.12, 0.26)) * min(shape), 6.0)
+        share = graded(difficulty, (0.23, 0.31), (0.17, 0.23), (0.11, 0.17))
+        side = max(float(rng.uniform(*share)) * min(shape), 6.0)
         blocks = int(rng.integers(3, 6))
         block = max(round(side / blocks), 2)
         blocks = min(blocks, min(shape) // block)

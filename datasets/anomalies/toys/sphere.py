@@ -5,22 +5,39 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from datasets.anomalies.scene import Floats, Scene, Voxel, box_around, offsets, place
+from datasets.anomalies.scene import (
+    EVERYWHERE,
+    Category,
+    Difficulty,
+    Floats,
+    Group,
+    Scene,
+    Voxel,
+    box_around,
+    graded,
+    offsets,
+    place,
+)
 
 
 @dataclass(frozen=True)
 class Sphere:
     """`centre` and `radius` in voxels, `intensity` in the image's units."""
 
+    name: ClassVar[str] = "sphere"
+    category: ClassVar[Category] = "local"
+    group: ClassVar[Group] = "toys"
+    populations: ClassVar[tuple[str, ...]] = EVERYWHERE
     needs_donor: ClassVar[bool] = False
     centre: Voxel
     radius: float
     intensity: float
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, scene: Scene) -> Self:
-        """A radius of 6 to 14 % of the shortest side and any intensity that does not saturate."""
-        radius = max(float(rng.uniform(0.06, 0.14)) * min(scene.subject.image.shape), 1.5)
+    def draw(cls, rng: np.random.Generator, scene: Scene, difficulty: Difficulty) -> Self:
+        """A radius of about 13, 10 or 7 % of the shortest side and any intensity that does not saturate."""
+        share = graded(difficulty, (0.11, 0.15), (0.08, 0.11), (0.05, 0.08))
+        radius = max(float(rng.uniform(*share)) * min(scene.subject.image.shape), 1.5)
         centre = place(rng, scene.subject.foreground, round(radius))
         return cls(centre, radius, float(rng.uniform(0.05, 0.95)))
 

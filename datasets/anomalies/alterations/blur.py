@@ -6,20 +6,26 @@ from typing import ClassVar, Self
 import numpy as np
 from scipy import ndimage
 
-from datasets.anomalies.scene import Floats, Scene
+from datasets.anomalies.scene import EVERYWHERE, Category, Difficulty, Floats, Group, Scene, graded
 
 
 @dataclass(frozen=True)
 class Blur:
     """A Gaussian of standard deviation `sigma` voxels."""
 
+    name: ClassVar[str] = "blur"
+    category: ClassVar[Category] = "global"
+    group: ClassVar[Group] = "alterations"
+    populations: ClassVar[tuple[str, ...]] = EVERYWHERE
     needs_donor: ClassVar[bool] = False
     sigma: float
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, scene: Scene) -> Self:
-        """1.2 to 2.6 % of the shortest side."""
-        return cls(max(float(rng.uniform(0.012, 0.026)) * min(scene.subject.image.shape), 0.8))
+    def draw(cls, rng: np.random.Generator, scene: Scene, difficulty: Difficulty) -> Self:
+        """About 2.6, 1.7 or 1.0 % of the shortest side."""
+        share = graded(difficulty, (0.022, 0.030), (0.014, 0.020), (0.008, 0.012))
+        least = graded(difficulty, 1.2, 0.8, 0.5)
+        return cls(max(float(rng.uniform(*share)) * min(scene.subject.image.shape), least))
 
     def apply(self, scene: Scene) -> Floats:
         return blurred(scene.subject.image, self)

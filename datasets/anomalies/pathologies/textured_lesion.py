@@ -6,7 +6,19 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.anomalies.scene import Floats, Scene, Voxel, box_around, offsets, place
+from datasets.anomalies.scene import (
+    EVERYWHERE,
+    Category,
+    Difficulty,
+    Floats,
+    Group,
+    Scene,
+    Voxel,
+    box_around,
+    graded,
+    offsets,
+    place,
+)
 
 Waves = tuple[tuple[float, float, float, float], ...]
 
@@ -20,6 +32,10 @@ class TexturedLesion:
     `opacity` how much of the host's own structure is covered. A wave is (x, y, z, phase) in radians.
     """
 
+    name: ClassVar[str] = "textured-lesion"
+    category: ClassVar[Category] = "local"
+    group: ClassVar[Group] = "pathologies"
+    populations: ClassVar[tuple[str, ...]] = EVERYWHERE
     needs_donor: ClassVar[bool] = False
     centre: Voxel
     radii: tuple[float, float, float]
@@ -32,19 +48,22 @@ class TexturedLesion:
     texture: Waves
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, scene: Scene) -> Self:
-        """Radii of 7 to 13 % of the shortest side; brighter or darker than its surroundings, some barely."""
+    def draw(cls, rng: np.random.Generator, scene: Scene, difficulty: Difficulty) -> Self:
+        """Radii of about 13, 10 or 7 % of the shortest side; brighter or darker than its surroundings."""
         image = scene.subject.image
-        size = max(float(rng.uniform(0.07, 0.13)) * min(image.shape), 2.0)
+        share = graded(difficulty, (0.11, 0.14), (0.08, 0.12), (0.06, 0.09))
+        contrast = graded(difficulty, (0.30, 0.45), (0.18, 0.30), (0.06, 0.14))
+        strength = graded(difficulty, 1.0, 0.8, 0.4)
+        size = max(float(rng.uniform(*share)) * min(image.shape), 2.0)
         x, y, z = (float(r) for r in size * rng.uniform(0.75, 1.25, 3))
         centre = place(rng, scene.subject.foreground, round(size))
         around = float(image[box_around(centre, round(size), image.shape)].mean())
         return cls(
             centre=centre,
             radii=(x, y, z),
-            intensity=_apart(around, float(rng.uniform(0.12, 0.40)), bool(rng.random() < 0.5)),
-            grain=float(rng.uniform(0.04, 0.10)),
-            rim=float(rng.choice([0.0, 0.15, -0.15])),
+            intensity=_apart(around, float(rng.uniform(*contrast)), bool(rng.random() < 0.5)),
+            grain=strength * float(rng.uniform(0.04, 0.10)),
+            rim=strength * float(rng.choice([0.0, 0.15, -0.15])),
             softness=float(rng.uniform(0.2, 0.5)),
             opacity=float(rng.uniform(0.7, 1.0)),
             lumps=_waves(rng, 6, 2.5 / size),

@@ -11,7 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from datasets.anomalies.scene import Box, Floats, Scene, Voxel, place
+from datasets.anomalies.scene import (
+    EVERYWHERE,
+    Box,
+    Category,
+    Difficulty,
+    Floats,
+    Group,
+    Scene,
+    Voxel,
+    graded,
+    place,
+)
 
 Doubles = NDArray[np.float64]
 INNER = (slice(1, -1),) * 3
@@ -24,6 +35,10 @@ class PoissonPatch:
     `strength` weighs the donor's gradients against the host's; of the two, the steeper one is kept.
     """
 
+    name: ClassVar[str] = "poisson-patch"
+    category: ClassVar[Category] = "local"
+    group: ClassVar[Group] = "corruptions"
+    populations: ClassVar[tuple[str, ...]] = EVERYWHERE
     needs_donor: ClassVar[bool] = True
     corner: Voxel
     donor_corner: Voxel
@@ -31,16 +46,18 @@ class PoissonPatch:
     strength: float
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, scene: Scene) -> Self:
-        """Sides of 16 to 32 % of the volume's; centres in the anatomy of both, at unrelated places."""
+    def draw(cls, rng: np.random.Generator, scene: Scene, difficulty: Difficulty) -> Self:
+        """Sides of about 30, 23 or 16 % of the volume's, centred in both anatomies, at unrelated places."""
         if scene.donor is None:
             raise ValueError("a Poisson patch needs a donor")
         shape = scene.subject.image.shape
-        sides = [max(round(float(rng.uniform(0.16, 0.32)) * n), 5) for n in shape]
+        share = graded(difficulty, (0.26, 0.34), (0.20, 0.26), (0.14, 0.20))
+        strength = graded(difficulty, (0.8, 1.0), (0.6, 0.8), (0.35, 0.6))
+        sides = [max(round(float(rng.uniform(*share)) * n), 5) for n in shape]
         size = (min(sides[0], shape[0]), min(sides[1], shape[1]), min(sides[2], shape[2]))
         corner = _corner(place(rng, scene.subject.foreground, max(size) // 2), size, shape)
         donor_corner = _corner(place(rng, scene.donor.foreground, max(size) // 2), size, shape)
-        return cls(corner, donor_corner, size, float(rng.uniform(0.6, 1.0)))
+        return cls(corner, donor_corner, size, float(rng.uniform(*strength)))
 
     def apply(self, scene: Scene) -> Floats:
         if scene.donor is None:
