@@ -1,5 +1,6 @@
 """`moodarena check` with a real engine: the walk that a participant takes before handing anything in."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,10 +44,10 @@ def archive_of(folder: Path, scripts: dict[str, str]) -> Path:
 
 
 def test_a_brain_only_image_is_fine_for_toys_and_told_what_a_counted_one_needs(
-    demo: Path, person: Person, base_image: str
+    demo: Path, person: Person, base_image: str, tmp_path: Path
 ) -> None:
-    tag = build.build("brain_only")
-    ended = person.types("check", tag, "--data", str(demo), "--json")
+    tag, out = build.build("brain_only"), tmp_path / "report"
+    ended = person.types("check", tag, "--data", str(demo), "--report", str(out), "--json")
     assert ended.code == 0, ended.err
     found = ended.json
     assert found["fine"]
@@ -63,6 +64,9 @@ def test_a_brain_only_image_is_fine_for_toys_and_told_what_a_counted_one_needs(
         "pixel": ["/workspace/run_pixel_abdom.sh"],
     }
     assert "A counted submission of pixel needs /workspace/run_pixel_abdom.sh as well." in ended.err
+    reported = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    reached = [task["results"][0]["entrants"][0]["average_precision"]["value"] for task in reported["tasks"]]
+    assert reached == [pytest.approx(run["average_precision"]) for run in found["scripts"]]
 
 
 def test_a_crashing_image_is_refused_with_its_log(demo: Path, person: Person, base_image: str) -> None:
