@@ -9,6 +9,7 @@ Peak memory is that of the whole process. Figures are medians; the last line is 
 import argparse
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -150,4 +151,6 @@ def _agreed(whom: str, difference: float, tolerance: float) -> bool:
 
 
 if __name__ == "__main__":
+    # Ended from outside, it still removes its files.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     sys.exit(main())
