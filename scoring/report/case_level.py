@@ -33,7 +33,7 @@ def measure(plan: Plan, predictions: Predictions | None, policy: str) -> Measure
         return nothing(str(reason))
     if (reason := rejected(plan, predictions, policy)) is not None:
         outcomes = outcomes_of(plan, predictions, policy, {})
-        return replace(nothing(reason), outcomes=outcomes, digest=digest_of(plan.part, predictions))
+        return replace(nothing(reason), outcomes=outcomes, digest=digest_of(plan.part, predictions, {}))
     scores = scores_of(plan, predictions)
     ranking = figure(average_precision, plan.labels, scores)
     groups = {
@@ -52,7 +52,7 @@ def measure(plan: Plan, predictions: Predictions | None, policy: str) -> Measure
         outcomes_of(plan, predictions, policy, cost),
         predictions,
         groups={name: {**found} for name, found in groups.items()},
-        digest=digest_of(plan.part, predictions),
+        digest=digest_of(plan.part, predictions, {}),
     )
 
 

@@ -1,5 +1,6 @@
 """A digest over what is stored of an entrant, to tell whether two reports stand on the same statistics."""
 
+from collections.abc import Mapping
 from hashlib import sha256
 
 import numpy as np
@@ -9,20 +10,21 @@ from scoring.report.study import Part, Predictions
 
 RULE = (
     "SHA-256 over every case of the part in the order of the ids: id, outcome and, line by line, the score "
-    "as a hexadecimal float, or what the voxel histogram counts (level, positives, negatives of every level "
-    "in use); of a case without a usable prediction the two sums, so that it holds under any missing policy."
+    "as a hexadecimal float, or what the voxel histogram counts (for positives and then for negatives the "
+    "levels in use as uint16, and their counts as int64, little-endian); of a case without a usable "
+    "prediction the two sums, so that it holds under any missing policy."
 )
 SCORED = "scored"
 
 
-def digest_of(part: Part, predictions: Predictions) -> str:
-    """The digest of one entrant's statistics on one part, by `RULE`."""
+def digest_of(part: Part, predictions: Predictions, histograms: Mapping[str, VoxelHistogram]) -> str:
+    """The digest of one entrant's statistics on one part, by `RULE`; `histograms` are decoded already."""
     digest = sha256()
     for case in sorted(case.id for case in part.cases):
         outcome = predictions.outcomes.get(case, "")
         digest.update(f"{case}\n{outcome}\n".encode())
-        if case in predictions.histograms:
-            digest.update(_counts(predictions.histograms[case], outcome))
+        if case in histograms:
+            digest.update(_counts(histograms[case], outcome))
         elif case in predictions.scores and outcome == SCORED:
             digest.update(f"{predictions.scores[case].hex()}\n".encode())
     return digest.hexdigest()
@@ -31,6 +33,8 @@ def digest_of(part: Part, predictions: Predictions) -> str:
 def _counts(histogram: VoxelHistogram, outcome: str) -> bytes:
     if outcome != SCORED:
         return f"{histogram.positives.sum()} {histogram.negatives.sum()}\n".encode()
-    used = np.flatnonzero(histogram.positives | histogram.negatives)
-    table = np.stack([used, histogram.positives[used], histogram.negatives[used]], axis=1)
-    return table.astype("<i8").tobytes() + b"\n"
+    pieces = []
+    for counts in (histogram.positives, histogram.negatives):
+        used = np.flatnonzero(counts)
+        pieces += [used.astype("<u2").tobytes(), counts[used].astype("<i8").tobytes()]
+    return b"".join(pieces) + b"\n"

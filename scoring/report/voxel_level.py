@@ -58,10 +58,11 @@ def measure(
     reason = lacking(plan, predictions, "voxel")
     if predictions is None or reason is not None:
         return nothing(str(reason))
+    histograms = histograms_of(plan, predictions)
+    digest = digest_of(plan.part, predictions, histograms)
     if (reason := rejected(plan, predictions, policy)) is not None:
         outcomes = outcomes_of(plan, predictions, policy, {})
-        return replace(nothing(reason), outcomes=outcomes, digest=digest_of(plan.part, predictions))
-    histograms = histograms_of(plan, predictions)
+        return replace(nothing(reason), outcomes=outcomes, digest=digest)
     pooled = reduce(add, histograms.values())
     voxels = tuple((h.positive_voxels, h.positive_voxels + h.negative_voxels) for h in histograms.values())
     batches = _batches(plan, histograms)
@@ -85,7 +86,7 @@ def measure(
         groups={name: {**groups} for name, groups in found.items()},
         chosen=_chosen(pooled, named),
         voxels=voxels,
-        digest=digest_of(plan.part, predictions),
+        digest=digest,
     )
 
 
