@@ -14,9 +14,18 @@ def kernel(function: Kernel) -> Kernel:
     Numba keeps the result beside the module, else in the user's cache folder (or where NUMBA_CACHE_DIR
     says). In an installation without a writable one it raises; there, each process compiles for itself.
     """
-    compiled: Any
-    try:
-        compiled = njit(cache=True, nogil=True)(function)
-    except RuntimeError:
-        compiled = njit(nogil=True)(function)
-    return cast(Kernel, compiled)
+    return compiled()(function)
+
+
+def compiled(**options: Any) -> Callable[[Kernel], Kernel]:
+    """`kernel` with Numba's own options besides."""
+
+    def compile_(function: Kernel) -> Kernel:
+        made: Any
+        try:
+            made = njit(cache=True, nogil=True, **options)(function)
+        except RuntimeError:
+            made = njit(nogil=True, **options)(function)
+        return cast(Kernel, made)
+
+    return compile_
