@@ -1,93 +1,98 @@
-"""Solid shapes as signed distances, painted into a volume one over the other.
+"""Solid shapes, collected in the order in which they are painted.
 
-Distances are in millimetres, negative inside. Each shape is evaluated only in the box that holds it, so a
-volume costs about as much as the voxels its shapes cover.
+A shape is the smooth union of ellipsoids and capsules, filled with layers from its surface inwards. Lengths
+are millimetres, positions are towards right, anterior and superior, values are Hounsfield units.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-Floats = NDArray[np.float32]
-Box = tuple[slice, slice, slice]
+from datasets.kernels import phantom
+
 Point = Sequence[float] | NDArray[np.float64]
-MARGIN = 14.0  # how far, in mm, the warp may carry a shape beyond its own bounds
+MOST_LAYERS = 4
+ALL = 1 << 20
 
 
-class Canvas:
-    """A volume to paint on. `values`: float32 (x, y, z). The middle of the volume is the origin.
+@dataclass(frozen=True)
+class Part:
+    """An ellipsoid or a capsule; `numbers` as in `datasets.kernels.phantom`, `thickness` its least radius."""
 
-    `warp` (3, x, y, z) in millimetres bends every shape that is painted with `bent=True`.
+    kind: int
+    numbers: NDArray[np.float64]
+    thickness: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What fills a shape from `inset` below its surface on, with a `grain` (a deviation) of its own.
+
+    With `gas` (value, label), `value` and `label` are a fluid that stands up to the part's level.
     """
 
-    def __init__(self, shape: tuple[int, int, int], spacing_mm: Sequence[float], warp: Floats, air: float):
-        self.values = np.full(shape, air, dtype=np.float32)
-        self._warp = warp
-        self._edge = float(np.mean(spacing_mm))
-        self._lines = [
-            ((np.arange(size) - (size - 1) / 2) * spacing).astype(np.float32)
-            for size, spacing in zip(shape, spacing_mm, strict=True)
-        ]
-
-    def whole(self) -> Box:
-        """The box that is the whole volume."""
-        x, y, z = (slice(0, line.size) for line in self._lines)
-        return x, y, z
-
-    def box(self, low: Point, high: Point) -> Box:
-        """The voxels between two corners, in millimetres, with a margin for the warp."""
-        x, y, z = (
-            slice(int(np.searchsorted(line, a - MARGIN)), int(np.searchsorted(line, b + MARGIN)))
-            for line, a, b in zip(self._lines, low, high, strict=True)
-        )
-        return x, y, z
-
-    def places(self, box: Box, bent: bool = True) -> Floats:
-        """Positions of the voxels of `box` in millimetres, (3, x, y, z)."""
-        lines = [line[part] for line, part in zip(self._lines, box, strict=True)]
-        grid = np.stack(np.meshgrid(*lines, indexing="ij"))
-        return grid + self._warp[:, *box] if bent else grid
-
-    def coverage(self, distance: Floats) -> Floats:
-        """The part of each voxel that lies inside, 0 to 1: a smooth edge one voxel wide."""
-        share: Floats = np.clip(0.5 - distance / self._edge, 0, 1)
-        return share
-
-    def paint(self, box: Box, distance: Floats, value: float | Floats) -> None:
-        """Cover what lies inside with `value` (one number, or an array of the box)."""
-        share = self.coverage(distance)
-        region = self.values[box]
-        region += share * (value - region)
+    value: float
+    label: int
+    inset: float = 0.0
+    grain: float = 0.0
+    gas: tuple[float, int] | None = None
 
 
-def ellipsoid(places: Floats, centre: Point, radii: Point, turn: Point = (0, 0, 0)) -> Floats:
-    """Distance to an ellipsoid turned by `turn` degrees about x, y and z (close to it, a good estimate)."""
-    matrix = Rotation.from_euler("xyz", turn, degrees=True).as_matrix().T.astype(np.float32)
-    offset = places - _column(centre)
-    scaled = np.tensordot(matrix, offset, axes=1) / _column(radii)
-    far = np.sqrt((scaled**2).sum(axis=0)) + np.float32(1e-6)
-    steep = np.sqrt(((scaled / _column(radii)) ** 2).sum(axis=0)) + np.float32(1e-6)
-    distance: Floats = far * (far - 1) / steep
-    return distance
+@dataclass(frozen=True)
+class Shape:
+    """How parts are painted: see `Composition.paint` and `Composition.pack`."""
+
+    parts: Sequence[Part]
+    layers: Sequence[Layer]
+    mode: int
+    blend: float
+    clip: int
+    margin: float
+    gap: float = 0.0
+    stiff: int = 0
+    kin: int = ALL
 
 
-def tube(places: Floats, points: Sequence[Point], radii: Sequence[float] | NDArray[np.float64]) -> Floats:
-    """Distance to a tube along the polyline `points`, whose radius changes linearly between them."""
-    nearest = np.full(places.shape[1:], np.inf, dtype=np.float32)
-    for (start, stop), (first, last) in zip(pairwise(points), pairwise(radii), strict=True):
-        axis = np.subtract(stop, start).astype(np.float32)
-        offset = places - _column(start)
-        along = np.clip(np.tensordot(axis, offset, axes=1) / max(float(axis @ axis), 1e-6), 0, 1)
-        away = np.sqrt(((offset - axis[:, None, None, None] * along) ** 2).sum(axis=0))
-        np.minimum(nearest, away - (first + along * (last - first)), out=nearest)
-    return nearest
+def ellipsoid(centre: Point, radii: Point, turn: Point = (0, 0, 0), level: float = 0.0) -> Part:
+    """An ellipsoid turned by `turn` degrees about x, y and z; `level`: how high a fluid stands in it."""
+    size = np.maximum(np.asarray(radii, dtype=float), 0.05)
+    turned = Rotation.from_euler("xyz", turn, degrees=True).as_matrix().T / size[:, None]
+    numbers = np.concatenate([np.asarray(centre, dtype=float), turned.ravel(), 1 / size, [level]])
+    return Part(phantom.ELLIPSOID, numbers, tuple(size))
 
 
-def smooth_path(points: Sequence[Point], steps: int) -> NDArray[np.float64]:
-    """A Catmull-Rom curve through `points`, `steps` pieces between each two; (n, 3)."""
+def capsule(start: Point, stop: Point, first: float, last: float, level: float = 0.0) -> Part:
+    """A rod with round ends whose radius goes from `first` to `last`."""
+    begin, axis = np.asarray(start, dtype=float), np.subtract(stop, start).astype(float)
+    length = max(float(axis @ axis), 1e-6)
+    numbers = np.zeros(16)
+    numbers[:9] = [*begin, *axis, 1 / length, first, last - first]
+    numbers[15] = level
+    return Part(phantom.CAPSULE, numbers, (0.5 * (first + last),) * 2)
+
+
+def tube(
+    points: Sequence[Point] | NDArray[np.float64], radii: Sequence[float] | NDArray[np.float64]
+) -> list[Part]:
+    """Capsules along a polyline."""
+    return [
+        capsule(start, stop, first, last)
+        for (start, stop), (first, last) in zip(pairwise(points), pairwise(radii), strict=True)
+    ]
+
+
+def beside(place: Point, x: float, y: float, z: float) -> NDArray[np.float64]:
+    """The place so many millimetres from another."""
+    moved: NDArray[np.float64] = np.asarray(place, dtype=float) + np.array([x, y, z], dtype=float)
+    return moved
+
+
+def smooth_path(points: Sequence[Point] | NDArray[np.float64], steps: int) -> NDArray[np.float64]:
+    """A Catmull-Rom curve through `points`, `steps` pieces between each two; (n, columns)."""
     known = np.asarray(points, dtype=float)
     padded = np.vstack([2 * known[0] - known[1], known, 2 * known[-1] - known[-2]])
     t = np.linspace(0, 1, steps, endpoint=False)[:, None]
@@ -98,5 +103,98 @@ def smooth_path(points: Sequence[Point], steps: int) -> NDArray[np.float64]:
     return np.vstack([*pieces, known[-1:]])
 
 
-def _column(values: Point) -> Floats:
-    return np.asarray(values, dtype=np.float32)[:, None, None, None]
+@dataclass
+class Composition:
+    """Shapes in painting order; all `pack`ed ones in a row share the space between them."""
+
+    shapes: list[Shape] = field(default_factory=list)
+
+    def paint(
+        self,
+        parts: Sequence[Part],
+        *layers: Layer,
+        blend: float = 0.0,
+        clip: int = phantom.ANYWHERE,
+        margin: float = 0.0,
+    ) -> None:
+        """Cover whatever is there. `clip`: the region that the shape ends in, `margin` before its border."""
+        self.shapes.append(Shape(parts, layers, phantom.PAINT, blend, clip, margin))
+
+    def pack(
+        self,
+        parts: Sequence[Part],
+        *layers: Layer,
+        blend: float = 0.0,
+        margin: float = 1.5,
+        gap: float = 1.0,
+        stiff: int = 0,
+        kin: int = ALL,
+        clip: int = phantom.CAVITY,
+    ) -> None:
+        """Share the space with the other packed shapes, `gap` apart; the less `stiff` one gives way.
+
+        Parts of one shape whose ranks are at most `kin` apart join, others keep apart like strangers.
+        Without layers it only pushes.
+        """
+        self.shapes.append(Shape(parts, layers, phantom.PACK, blend, clip, margin, gap, stiff, kin))
+
+    def arrays(self, edge: float) -> tuple[phantom.Shapes, phantom.Parts]:
+        """What the renderer takes, for voxels of about `edge` millimetres."""
+        shapes = [shape for shape in self.shapes if shape.parts]
+        return _shapes(shapes), _parts(shapes, edge)
+
+
+def _shapes(shapes: Sequence[Shape]) -> phantom.Shapes:
+    layers = np.zeros((len(shapes), MOST_LAYERS, 6))
+    for row, shape in zip(layers, shapes, strict=True):
+        for line, layer in zip(row, shape.layers, strict=False):
+            gas = layer.gas or (0.0, -1)
+            line[:] = (layer.inset, layer.value, layer.label, layer.grain, *gas)
+    return phantom.Shapes(
+        mode=np.array([shape.mode for shape in shapes]),
+        stiff=np.array([shape.stiff for shape in shapes]),
+        clip=np.array([shape.clip for shape in shapes]),
+        clip_margin=np.array([shape.margin for shape in shapes], dtype=float),
+        blend=np.array([shape.blend for shape in shapes], dtype=float),
+        gap=np.array([shape.gap for shape in shapes], dtype=float),
+        kin=np.array([shape.kin for shape in shapes]),
+        layers=layers,
+        depth=np.array([len(shape.layers) for shape in shapes]),
+    )
+
+
+def _parts(shapes: Sequence[Shape], edge: float) -> phantom.Parts:
+    rows = [
+        (index, rank, part) for index, shape in enumerate(shapes) for rank, part in enumerate(shape.parts)
+    ]
+    reach = [_reach(shape, shapes, edge) for shape in shapes]
+    return phantom.Parts(
+        kind=np.array([part.kind for _, _, part in rows]),
+        shape=np.array([index for index, _, _ in rows]),
+        rank=np.array([rank for _, rank, _ in rows]),
+        numbers=np.array([part.numbers for _, _, part in rows]),
+        reach=np.array([reach[index] for index, _, _ in rows]),
+        share=np.array([_thin(part.thickness, edge) for _, _, part in rows]),
+    )
+
+
+def _reach(shape: Shape, shapes: Sequence[Shape], edge: float) -> float:
+    """How far from its surface a part can still change a voxel, directly or by pushing another shape."""
+    own = 0.6 * edge + 1.6 * shape.blend
+    if shape.mode == phantom.PAINT:
+        return own
+    return max([own, *(_push(shape, other, edge) for other in shapes if other.mode == phantom.PACK)])
+
+
+def _push(shape: Shape, other: Shape, edge: float) -> float:
+    """How far off `shape` still moves a layer of `other`."""
+    deepest = max((layer.inset for layer in other.layers), default=0.0)
+    gap = 0.5 * (shape.gap + other.gap)
+    if shape.stiff > other.stiff:
+        return gap + deepest + 0.6 * edge
+    return gap + 2 * deepest + 1.6 * edge if shape.stiff == other.stiff else 0.0
+
+
+def _thin(radii: Sequence[float], edge: float) -> float:
+    """The share of a voxel that something thinner than it can fill at most."""
+    return float(np.prod([min(1.0, 2 * radius / edge) for radius in radii]))
