@@ -2,8 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from datasets.finalise import LEVELS, finalise
+from datasets.kernels.shifting import shifted
 from datasets.plan import POPULATIONS
 from tests.unit.datasets.conftest import scene
 
@@ -27,6 +29,15 @@ def test_a_brain_is_exactly_zero_around_and_an_abdomen_is_not() -> None:
     clothed = finalise(POPULATIONS["abdomen"], abdomen, abdomen.image, None, np.random.default_rng(0)).image
     assert (stripped[~brain.foreground] == 0).mean() > 0.97
     assert (clothed[~abdomen.foreground] == 0).mean() < 0.05
+
+
+def test_the_resampling_is_linear_with_its_border_continued() -> None:
+    image = np.random.default_rng(0).random((7, 8, 9), dtype=np.float32)
+    for shift in ([0.3, -0.4, 0.1], [-0.2, 0.0, 0.4]):
+        moved = np.empty_like(image)
+        shifted(image, np.array(shift), moved)
+        expected = ndimage.shift(image, shift, order=1, mode="nearest")
+        assert np.allclose(moved, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("population", BOTH)

@@ -20,6 +20,26 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert np.allclose(read.affine @ [2, 2.5, 3, 1], [0, 0, 0, 1], atol=1e-5)
 
 
+def test_a_finished_scan_is_stored_in_half_the_bytes_and_read_back_bit_by_bit(tmp_path: Path) -> None:
+    levels = np.random.default_rng(0).integers(0, volume.LEVELS + 1, (5, 6, 37))
+    data = (levels / volume.LEVELS).astype(np.float32)
+    volume.write_scan(tmp_path / "case.nii.gz", data, SPACING)
+    volume.write_scan(tmp_path / "again.nii.gz", data, SPACING)
+    stored = nibabel.load(tmp_path / "case.nii.gz")
+    assert stored.get_data_dtype() == np.uint16
+    assert np.array_equal(np.asarray(stored.dataobj, dtype=np.float32), data)
+    assert np.array_equal(volume.read(tmp_path / "case.nii.gz").data, data)
+    content = (tmp_path / "case.nii.gz").read_bytes()
+    assert content == (tmp_path / "again.nii.gz").read_bytes()
+    assert content[4:8] == b"\0\0\0\0"  # the time in the gzip header
+
+
+@pytest.mark.parametrize("value", [0.3, -1.0, 1.5])
+def test_a_scan_that_was_not_finalised_is_not_stored(tmp_path: Path, value: float) -> None:
+    with pytest.raises(ValueError, match="finalise it first"):
+        volume.write_scan(tmp_path / "case.nii.gz", np.full((3, 3, 3), value, np.float32), SPACING)
+
+
 def test_equal_volumes_give_equal_bytes_whenever_they_are_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
