@@ -15,7 +15,9 @@ from ruamel.yaml.error import MarkedYAMLError
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Bytes = Annotated[int, Field(gt=0)]
-Part = Literal["training", "toy", "test"]
+Part = Literal["training", "toy", "test", "analysis"]
+Difficulty = Literal["easy", "medium", "hard"]
+HIDDEN_SETTINGS = ("analysis", "difficulties", "strata")  # of a dataset; `anomalies` is emptied instead
 Missing = Literal["zero", "worst", "reject"]
 
 
@@ -114,8 +116,55 @@ class CaseCounts(_Strict):
     test: dict[Slug, Annotated[int, Field(ge=1)]]  # a stage without a run would never end
 
 
+class Proxy(_Strict):
+    """Spheres and cubes of random size, place and intensity, and normal cases."""
+
+    abnormal: int = Field(ge=1)
+    normal: int = Field(ge=1)
+
+
+class SizeSeries(_Strict):
+    """One person with a sphere at one place: `steps` radii from 0 to `radius` voxels."""
+
+    radius: float = Field(gt=0)
+    steps: int = Field(ge=2)
+
+
+class ContrastSeries(_Strict):
+    """One person with a sphere at one place: intensities from 0 to 1 by `step`. `radius` in voxels."""
+
+    radius: float = Field(gt=0)
+    step: float = Field(default=0.05, gt=0, le=0.5)
+
+
+class EqualCounts(_Strict):
+    """As many cases of every kind that the dataset lists, and as many normal ones as abnormal ones."""
+
+    per_kind: int = Field(ge=1)
+
+
+class Analysis(_Strict):
+    """Sets that tell how scores depend on kind, size and contrast (Zimmerer, thesis, section 4.1.5).
+
+    They are hidden, and never count.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    proxy: Proxy | None = None
+    size_series: SizeSeries | None = Field(default=None, alias="size-series")
+    contrast_series: ContrastSeries | None = Field(default=None, alias="contrast-series")
+    equal_counts: EqualCounts | None = Field(default=None, alias="equal-counts")
+
+
 class Dataset(_Strict):
-    """One population of scans. `shape` in voxels, `spacing_mm` in millimetres, axes as stored in NIfTI."""
+    """One population of scans. `shape` in voxels, `spacing_mm` in millimetres, axes as stored in NIfTI.
+
+    `variants`: ways of scanning that the population knows, used in turn; none leaves it to the population.
+    `anomalies`: kinds by category; the word `all` stands for every kind that suits the population.
+    `difficulties` are used in turn. `strata`: properties of a person (numbers or words) over which kinds and
+    difficulties are spread evenly.
+    """
 
     title: str
     population: Slug
@@ -123,7 +172,11 @@ class Dataset(_Strict):
     spacing_mm: tuple[float, float, float]
     abnormal_share: float = Field(default=0.5, gt=0, lt=1)
     cases: CaseCounts
+    variants: tuple[Slug, ...] = ()
     anomalies: dict[Literal["local", "global"], list[Slug]]
+    difficulties: tuple[Difficulty, ...] = Field(default=("easy", "medium", "hard"), min_length=1)
+    strata: tuple[str, ...] = ()
+    analysis: Analysis = Analysis()
 
 
 class Entry(_Strict):
@@ -226,7 +279,10 @@ class Publication(_Strict):
 
 
 class Challenge(_Strict):
-    """A whole challenge; see `load`."""
+    """A whole challenge; see `load`.
+
+    `anomaly_path`: a folder of kinds that nobody else has seen, relative to the challenge file's.
+    """
 
     id: Slug
     title: str
@@ -241,6 +297,7 @@ class Challenge(_Strict):
     ranking: Ranking
     teams: Teams = Teams()
     publication: Publication
+    anomaly_path: str | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "Challenge":

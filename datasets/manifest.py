@@ -35,7 +35,8 @@ class Case(_Frozen):
 
     `id` is opaque; `name` is the file name that containers see (opaque for test cases). `tasks` are those
     it is scored in: all for toy cases, none for training cases. `label` is 1 for an abnormal case.
-    `mask` (uint8, 0 or 1) is there for every toy or test case that serves a task with voxel scores.
+    `mask` (uint8, 0 or 1) is there for every case with a label that serves a task with voxel scores.
+    `analysis` is the set that a case of that part belongs to. `properties`: what is known of the person.
     """
 
     id: str
@@ -48,6 +49,8 @@ class Case(_Frozen):
     kind: str | None
     category: Literal["local", "global"] | None
     parameters: dict[str, Any]
+    analysis: str | None = None
+    properties: dict[str, float | str] = Field(default_factory=dict)
 
 
 class Manifest(_Frozen):
@@ -68,6 +71,13 @@ class Manifest(_Frozen):
     def cases_of(self, part: Part, task: str | None = None) -> list[Case]:
         """The cases of one part, in the manifest's order; with `task`, only those that serve it."""
         return [case for case in self.cases if case.part == part and (task is None or task in case.tasks)]
+
+    def analysis_sets(self) -> dict[str, list[Case]]:
+        """The cases of each analysis set, series in their order; no participant gets to see any."""
+        sets: dict[str, list[Case]] = {}
+        for case in self.cases_of("analysis"):
+            sets.setdefault(str(case.analysis), []).append(case)
+        return sets
 
 
 def read(path: Path) -> Manifest:

@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from backend.challenges.files import PublicFile
 from backend.models.challenge import Challenge, DatasetVersion
+from challenges.spec import HIDDEN_SETTINGS
 
 
 class ChallengeSummary(BaseModel):
@@ -40,9 +41,10 @@ class ChallengeView(ChallengeSummary):
 
     @classmethod
     def of_current(cls, challenge: Challenge, versions: list[DatasetVersion]) -> "ChallengeView":
-        public = challenge.spec.model_dump(mode="json", exclude={"ranking"})
+        public = challenge.spec.model_dump(mode="json", exclude={"ranking", "anomaly_path"})
         for dataset in public["datasets"].values():
-            del dataset["anomalies"]
+            for setting in ("anomalies", *HIDDEN_SETTINGS):
+                del dataset[setting]
         return cls(**public, versions={version.name: version.version for version in versions})
 
 

@@ -56,11 +56,14 @@ def public_files(session: Session, storage: Storage, challenge_id: str) -> list[
 
 
 def public_spec(challenge: Challenge) -> str:
-    """The YAML for participants: all of it but the kinds of hidden anomalies."""
+    """The YAML for participants: all of it but what it says about hidden anomalies."""
     yaml = YAML(typ="rt")
     tree: dict[str, Any] = yaml.load(challenge.spec_text)
     for dataset in tree["datasets"].values():
         dataset["anomalies"] = {}
+        for setting in spec.HIDDEN_SETTINGS:
+            dataset.pop(setting, None)
+    tree.pop("anomaly_path", None)
     text = io.StringIO()
     yaml.dump(tree, text)
     return text.getvalue()

@@ -15,8 +15,11 @@ from backend.config import Settings
 from backend.errors import BadInput
 from backend.platform import Platform
 from challenges import spec
+from datasets import disk, plan
+from datasets.anomalies.insert import NotVisibleError
+from datasets.anomalies.kinds import known
 from datasets.build import BuildError, build
-from datasets.plan import PlanError
+from datasets.make import CannotMake
 
 challenges = typer.Typer(no_args_is_help=True, help="Challenges.")
 datasets = typer.Typer(no_args_is_help=True, help="Datasets of a challenge.")
@@ -85,20 +88,31 @@ def build_dataset(
         Path | None, typer.Option(help="The secret seed; drawn and kept in the data folder if not given.")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that make cases.")] = 1,
+    anomaly_path: Annotated[
+        Path | None, typer.Option(help="A folder of kinds of your own; otherwise the one that FILE names.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Build training, toy and hidden cases. The same secret gives the same files."""
     try:
         challenge = spec.load(file)
+        private = anomaly_path or _private(file, challenge)
+        kinds = known(private)
+        plan.check(challenge, kinds)
+        console.say(f"The datasets take {disk.need(challenge, kinds, out)}.")
         secret = _secret(secret_file, challenge.id)
         out.mkdir(parents=True, exist_ok=True, mode=0o700)
         with console.counting("building") as progress:
-            built = build(challenge, secret, out, progress, workers)
-    except (spec.ChallengeError, PlanError, BuildError, ValueError) as error:
+            built = build(challenge, secret, out, progress, workers, private)
+    except (ValueError, BuildError, CannotMake, NotVisibleError, disk.DiskError) as error:
         raise BadInput("dataset_not_built", str(error)) from error
     rows = {name: {"version": made.version, "cases": len(made.cases)} for name, made in built.items()}
     sentences = [f"{name}: {row['cases']} cases, version {row['version']}" for name, row in rows.items()]
     console.show(rows, as_json, *sentences, f"Next: python -m backend challenge add {file} --data {out}")
+
+
+def _private(file: Path, challenge: spec.Challenge) -> Path | None:
+    return file.parent / challenge.anomaly_path if challenge.anomaly_path else None
 
 
 def _secret(file: Path | None, challenge: str) -> bytes:

@@ -83,6 +83,11 @@ def moment(seconds: float | None) -> str:
     return "" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
 
 
+def say(sentence: str) -> None:
+    """Something to know beforehand, on standard error."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(sentence))
+
+
 @contextmanager
 def counting(what: str) -> Iterator[Counting]:
     """A progress bar for each name that is reported, on standard error."""

@@ -33,8 +33,8 @@ class Altered:
     """`image` float32, `mask` and `foreground` bool (x, y, z).
 
     Outside the mask the image is the subject's own; `mask` is None for global kinds. `foreground` is where
-    the altered scan shows anatomy. `parameters` are those drawn, with the `difficulty`, the number of `attempts`
-    and, of local kinds, `voxels` of the mask and `contrast`: mean change inside it in the image's units.
+    the altered scan shows anatomy. `parameters` are those drawn, with the `difficulty`, the `attempts` and,
+    of local kinds, the `voxels` of the mask and the `contrast`: mean change inside it in the image's units.
     """
 
     image: Floats

@@ -38,6 +38,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from challenges.spec import Difficulty as Difficulty
 from datasets.populations.registry import POPULATIONS
 from datasets.populations.subject import Subject
 
@@ -45,8 +46,8 @@ Floats = NDArray[np.float32]
 Voxel = tuple[int, int, int]
 Box = tuple[slice, slice, slice]
 Category = Literal["local", "global"]
-Difficulty = Literal["easy", "medium", "hard"]
 Group = Literal["toys", "images", "pathologies", "corruptions", "conditions", "alterations", "destructions"]
+CATEGORIES: tuple[Category, ...] = ("local", "global")
 DIFFICULTIES: tuple[Difficulty, ...] = ("easy", "medium", "hard")
 EVERYWHERE = ("brain", "abdomen")
 MOSTLY = 0.85

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from datasets.anomalies.scene import (
     EVERYWHERE,
@@ -53,3 +54,11 @@ def with_sphere(image: Floats, sphere: Sphere) -> Floats:
     share = np.clip(sphere.radius + 0.5 - distance, 0, 1)
     result[box] += share * (np.float32(sphere.intensity) - result[box])
     return result
+
+
+def ball_mask(shape: tuple[int, ...], sphere: Sphere) -> NDArray[np.bool_]:
+    """The voxels of which the ball fills at least half, bool (x, y, z)."""
+    mask = np.zeros(shape, dtype=np.bool_)
+    box = box_around(sphere.centre, int(sphere.radius) + 2, shape)
+    mask[box] = np.sqrt((offsets(box, sphere.centre) ** 2).sum(axis=0)) <= sphere.radius
+    return mask

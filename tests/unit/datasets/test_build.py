@@ -168,21 +168,21 @@ def test_a_build_that_was_cut_short_goes_on_where_it_stopped(
     built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     challenge, made = _brain_only(built.challenge), []
-    original = builder._make
+    original = builder.make
 
-    def counting(job: builder._Job, case: builder.plan.Planned) -> Case:
+    def counting(job: builder.Job, case: builder.Planned) -> Case:
         if len(made) == 7:
             raise KeyboardInterrupt
         made.append(case.id)
         return original(job, case)
 
-    monkeypatch.setattr(builder, "_make", counting)
+    monkeypatch.setattr(builder, "make", counting)
     with pytest.raises(KeyboardInterrupt):
         build(challenge, SECRET, tmp_path)
     assert not (tmp_path / "brain/manifest.json").exists()
     (tmp_path / "brain/test/.left-over.part").parent.mkdir(exist_ok=True)
     (tmp_path / "brain/test/.left-over.part").write_bytes(b"half a file")
-    monkeypatch.setattr(builder, "_make", original)
+    monkeypatch.setattr(builder, "make", original)
     steps: list[tuple[str, int, int]] = []
     build(challenge, SECRET, tmp_path, lambda *step: steps.append(step))
     assert steps[0] == ("brain", 7, 18)

@@ -111,10 +111,13 @@ def test_a_share_too_small_for_one_case_still_gives_one_of_each_label(demo: Chal
         ({"population": "knee"}, r"datasets\.brain\.population: there is no 'knee'.*abdomen.*brain"),
         (
             {"anomalies": {"local": ["sphere", "pyramid"]}},
-            r"anomalies\.local: .*'pyramid'; choose.*poisson-patch",
+            r"anomalies\.local: the local kind 'pyramid' does not exist; choose.*poisson-patch",
         ),
-        ({"anomalies": {"local": ["blur"]}}, r"no local kind 'blur'"),
-        ({"anomalies": {"local": ["sphere"], "global": ["noise"]}}, r"no global kind 'noise'; choose.*blur"),
+        ({"anomalies": {"local": ["blur"]}}, r"local kind 'blur' does not exist"),
+        (
+            {"anomalies": {"local": ["sphere"], "global": ["sphere"]}},
+            r"global kind 'sphere' does not exist; choose.*blur",
+        ),
         ({"anomalies": {"global": ["blur"]}}, r"anomalies\.local lists no kind, but voxel scores need masks"),
     ],
 )
