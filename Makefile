@@ -1,7 +1,7 @@
 # What a person types here. Everything sets itself up; see `make help`.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve stop test test-all benchmarks lint format clean
+.PHONY: help setup demo demo-data serve stop test test-all benchmarks lint format clean
 
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest -n 2 --dist loadscope
@@ -16,6 +16,9 @@ setup:
 demo: setup  ## generated scans, real images, two leaderboards: the whole walk in a few minutes
 	@sh setup/services.sh run
 	@engine=$$(sh setup/engine.sh) && eval "$$engine" && sh setup/base_image.sh && $(PYTHON) setup/demo.py
+
+demo-data: setup  ## every kind of anomaly at every difficulty, small, into .demo/data
+	@$(PYTHON) setup/demo_data.py
 
 serve: setup  ## the platform in a browser, with what `make demo` left in .demo
 	@engine=$$(sh setup/engine.sh) && eval "$$engine" && MOODARENA_DATA=$(CURDIR)/.demo $(PYTHON) -m backend serve --with-worker

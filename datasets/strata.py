@@ -41,6 +41,7 @@ def combinations(
     difficulty = difficulties[turn % len(difficulties)]
     if not variants:
         return kind, difficulty, None
+    turn %= len(difficulties) * len(variants)
     shifted = turn + turn // lcm(len(difficulties), len(variants))
     return kind, difficulty, variants[shifted % len(variants)]
 

@@ -6,6 +6,7 @@ import pytest
 
 from challenges.spec import Challenge, load
 from datasets import plan
+from datasets.anomalies.kinds import SHIPPED
 from datasets.seeds import Seeds
 
 SEEDS = Seeds(b"a secret of more than sixteen bytes")
@@ -23,6 +24,15 @@ def _counted(challenge: Challenge, **test: int) -> Challenge:
     return _changed(challenge, cases=cases)
 
 
+def _load(name: str) -> Challenge:
+    """Without strata, for which all people would have to be surveyed."""
+    challenge = load(CHALLENGES / name)
+    datasets = {
+        slug: dataset.model_copy(update={"strata": ()}) for slug, dataset in challenge.datasets.items()
+    }
+    return challenge.model_copy(update={"datasets": datasets})
+
+
 def _test_cases(challenge: Challenge) -> list[plan.Planned]:
     return [case for case in plan.cases(challenge, "brain", SEEDS) if case.part == "test"]
 
@@ -30,7 +40,7 @@ def _test_cases(challenge: Challenge) -> list[plan.Planned]:
 @pytest.mark.parametrize("name", ["demo.yaml", "mood.yaml"])
 @pytest.mark.parametrize("dataset", ["brain", "abdom"])
 def test_each_task_gets_its_count_half_of_it_abnormal(name: str, dataset: str) -> None:
-    challenge = load(CHALLENGES / name)
+    challenge = _load(name)
     cases = [case for case in plan.cases(challenge, dataset, SEEDS) if case.part == "test"]
     for task, count in challenge.datasets[dataset].cases.test.items():
         labels = [case.label for case in cases if task in case.tasks]
@@ -40,7 +50,7 @@ def test_each_task_gets_its_count_half_of_it_abnormal(name: str, dataset: str) -
 
 @pytest.mark.parametrize("name", ["demo.yaml", "mood.yaml"])
 def test_pixel_cases_are_sample_cases_and_global_kinds_serve_only_the_sample_task(name: str) -> None:
-    cases = _test_cases(load(CHALLENGES / name))
+    cases = _test_cases(_load(name))
     for case in cases:
         assert "sample" in case.tasks
         if "pixel" in case.tasks:
@@ -51,10 +61,10 @@ def test_pixel_cases_are_sample_cases_and_global_kinds_serve_only_the_sample_tas
 
 @pytest.mark.parametrize("name", ["demo.yaml", "mood.yaml"])
 def test_every_listed_kind_is_used_and_about_equally(name: str) -> None:
-    challenge = load(CHALLENGES / name)
+    challenge = _load(name)
     used = Counter((case.category, case.kind) for case in _test_cases(challenge) if case.label)
-    for category, kinds in challenge.datasets["brain"].anomalies.items():
-        counts = [used[category, kind] for kind in kinds]
+    for category, listed in challenge.datasets["brain"].anomalies.items():
+        counts = [used[category, kind] for kind in SHIPPED.chosen(category, "brain", listed)]
         assert min(counts) >= 1
         assert max(counts) - min(counts) <= 1
 
@@ -131,3 +141,45 @@ def test_what_does_not_exist_is_refused_with_what_does(
 def test_the_shipped_challenges_pass_the_check() -> None:
     for path in sorted(CHALLENGES.glob("*.yaml")):
         plan.check(load(path))
+
+
+def test_variants_and_strata_change_who_is_scanned_how_but_not_how_many(demo: Challenge) -> None:
+    changed = _changed(_counted(demo, sample=24, pixel=16), variants=("t1", "t2"))
+    cases = plan.cases(changed, "brain", SEEDS)
+    for part, label in (("training", None), ("test", 0), ("test", 1)):
+        used = Counter(case.variant for case in cases if (case.part, case.label) == (part, label))
+        assert abs(used["t1"] - used["t2"]) <= 1
+    kinds = Counter((case.kind, case.variant) for case in cases if case.label and case.part == "test")
+    assert all(abs(kinds[kind, "t1"] - kinds[kind, "t2"]) <= 1 for kind, _ in kinds)
+
+
+def test_strata_only_exchange_anomalies_among_people_who_serve_the_same_tasks(
+    demo: Challenge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan.strata, "survey", lambda _, rng, __: {"sex": "female", "fat_mm": rng.random()})
+    counted = demo.datasets["abdom"].cases.model_copy(update={"test": {"sample": 24, "pixel": 16}})
+    plans = []
+    for strata in ((), ("sex", "fat_mm")):
+        abdomen = demo.datasets["abdom"].model_copy(update={"cases": counted, "strata": strata})
+        changed = demo.model_copy(update={"datasets": {"abdom": abdomen}})
+        cases = [case for case in plan.cases(changed, "abdom", SEEDS) if case.part == "test"]
+        plans.append(cases)
+    plain, stratified = plans
+    assert [(case.id, case.tasks, case.label) for case in plain] == [
+        (case.id, case.tasks, case.label) for case in stratified
+    ]
+    for tasks in (("sample", "pixel"), ("sample",)):
+        assert Counter((c.kind, c.difficulty) for c in plain if c.tasks == tasks) == Counter(
+            (c.kind, c.difficulty) for c in stratified if c.tasks == tasks
+        )
+    assert [case.kind for case in plain] != [case.kind for case in stratified]
+
+
+def test_the_word_all_stands_for_every_kind_of_the_population_but_toys(demo: Challenge) -> None:
+    changed = _changed(_counted(demo, sample=400, pixel=300), anomalies={"local": ["all"], "global": ["all"]})
+    plan.check(changed)
+    used = {(case.category, case.kind) for case in _test_cases(changed) if case.label}
+    assert {kind for category, kind in used if category == "local"} == set(
+        SHIPPED.chosen("local", "brain", ["all"])
+    )
+    assert ("local", "sphere") not in used
