@@ -10,6 +10,7 @@ import typer
 from backend.challenges import service
 from backend.challenges.schemas import ChallengeView
 from backend.commands import console
+from backend.commands.audit import audit_dataset
 from backend.commands.console import CannotRun, Json
 from backend.config import Settings
 from backend.errors import BadInput
@@ -23,6 +24,7 @@ from datasets.make import CannotMake
 
 challenges = typer.Typer(no_args_is_help=True, help="Challenges.")
 datasets = typer.Typer(no_args_is_help=True, help="Datasets of a challenge.")
+datasets.command("audit")(audit_dataset)
 
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The challenge's YAML file.")]
 
