@@ -95,10 +95,10 @@ class Organs:
             self.person.tissues.fluid + self.rng.uniform(-4, 10), LABELS["gallbladder"], inset=1.4, grain=1.5
         )
         wall = Layer(self.person.tissues.bowel, LABELS["gallbladder"])
-        start, stop = self._near((42, 26, 44)), self._near((52, 54, 16))
+        start, stop = self._near((40, 22, 56)), self._near((50, 46, 34))
         self.gallbladder = capsule(start, stop, 8.0 * size, 17.0 * size)
         self.fundus = stop
-        self.body.pack([self.gallbladder], wall, bile, gap=0.5, stiff=2)
+        self.body.pack([self.gallbladder], wall, bile, gap=0.5, stiff=1)
 
     def _spleen(self) -> None:
         factor = self.factors[1] * self.person.condition["spleen"] ** (1 / 3)

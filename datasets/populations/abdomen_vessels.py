@@ -164,6 +164,8 @@ class Vessels:
         self.body.paint(heart, fat, wall, blood, blend=14, clip=phantom.CHEST, margin=0.5)
         spine_side = ellipsoid(self.person.at((-2, -44, 190)), (36, 34, 150))
         self.body.paint([spine_side], Layer(t.fat + 60, LABELS["fat"], 0, 20), clip=phantom.CHEST, margin=-1)
+        behind = ellipsoid(self.person.at((0, -86, 190)), (48, 30, 190))
+        self.body.paint([behind], Layer(t.muscle, LABELS["muscle"], 0, 9), clip=phantom.CHEST, margin=-2)
         parts: list[Part] = []
         for side in (-1, 1):
             hilum = self.person.at((side * 34, -12, 240))
