@@ -7,14 +7,14 @@ import pytest
 from typer.testing import CliRunner
 
 from backend.cli import app
-from tests.unit.datasets.leak_sets import CLEAN, LEAKS, SECRET, write
+from tests.unit.datasets.leak_sets import CLEAN, LEAKS, SECRET, Leak, write
 
 runner = CliRunner()
 
 
 @pytest.mark.parametrize(("leak", "status"), [(CLEAN, 0), (LEAKS["gzip name field"][0], 1)])
 def test_an_audit_leaves_its_report_and_ends_with_1_on_a_leak(
-    tmp_path: Path, leak: object, status: int
+    tmp_path: Path, leak: Leak, status: int
 ) -> None:
     data = write(tmp_path / "scans", seed=5, leak=leak, tests=16, training=2)
     (tmp_path / "secret").write_bytes(SECRET + b"\n")

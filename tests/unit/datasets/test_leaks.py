@@ -41,8 +41,8 @@ def test_a_report_says_what_was_tried(clean: tuple[Path, AuditReport]) -> None:
     tried = {one.name: one for one in clean[1].findings}
     for name in ("headers", "gzip headers", "delivered sizes", "writers", "order of names", "maximum",
                  "metadata together", "exact zeros", "saturated voxels", "gaps in the histogram",
-                 "one subject twice", "noise continuity, all local kinds", "patch seams, blob", "traces of the secret",
-                 "kind by extent of the body"):  # fmt: skip
+                 "one subject twice", "noise continuity, all local kinds", "patch seams, blob",
+                 "traces of the secret", "kind by extent of the body"):  # fmt: skip
         assert tried[name].verdict == "ok", name
     assert tried["headers"].p is None
     gated = [one for one in clean[1].findings if one.p_holm is not None]
