@@ -1,135 +1,184 @@
-"""T1-weighted brains: the MNI152 template of the installed nilearn, made into individuals.
+"""Brains in T1 or T2 weighting, skull-stripped or with the head: the MNI152 template, made into individuals.
 
-Source of the template: Fonov et al., NeuroImage 54 (2011), ICBM 2009a symmetric. It is an average of 152
-people, hence blurred: sharpening its tissue logits and adding correlated noise where the template itself is
-uncertain gives each subject a crisp cortex of their own.
+The tissue maps are bent at four scales, their logits sharpened and given correlated noise where the template
+is uncertain, so that a blurred average becomes somebody's crisp cortex; ventricles and sulci follow age;
+vessels and harmless findings are added; then come grey values, the coil's sensitivity and the point spread.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
 
-import nibabel
+import cc3d
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial.transform import Rotation
 
-from datasets.fields import gaussian_field
-from datasets.populations.subject import Subject
+from datasets.kernels import brain as kernels
+from datasets.populations import brain_details, brain_person
+from datasets.populations.brain_atlas import atlas
+from datasets.populations.brain_head import head
+from datasets.populations.brain_person import CONDITIONS, Person
+from datasets.populations.subject import NOTHING_UNUSUAL, Subject, check_known, check_variant
 
 Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+Shape = tuple[int, int, int]
+Spacing = tuple[float, float, float]
 
-DISPLACEMENT = ((33.0, 2.6), (17.0, 1.3), (8.0, 1.1), (4.0, 0.8))  # (scale, root mean square), millimetres
-INDIVIDUALITY = ((2.7, 1.1), (1.5, 1.1))
-SHARPENING = 2.3
-
-
-@dataclass(frozen=True)
-class _Atlas:
-    """Maps at 1 mm, smoothed to the voxels that will sample them. `centre`: middle of the brain, voxels."""
-
-    grey: Floats
-    white: Floats
-    brain: Floats
-    centre: NDArray[np.float64]
+VARIANTS = ("t1", "t2", "t1-head", "t2-head")
+LABELS: dict[str, int] = {
+    "csf": kernels.CSF,
+    "grey": kernels.GREY_MATTER,
+    "white": kernels.WHITE_MATTER,
+    "ventricles": kernels.VENTRICLES,
+    "vessels": kernels.VESSELS,
+    "skull": kernels.SKULL,
+    "scalp": kernels.SCALP,
+    "air": kernels.AIR,
+}
+POINT_SPREAD = 0.45  # standard deviation, voxels
+SAMPLE_MM = 1.6  # wider voxels are the mean of several samples along each axis
+MOST_SAMPLES = 3
 
 
 def draw(
-    rng: np.random.Generator, shape: tuple[int, int, int], spacing_mm: tuple[float, float, float]
+    rng: np.random.Generator,
+    shape: Shape,
+    spacing_mm: Spacing,
+    condition: Mapping[str, float] = NOTHING_UNUSUAL,
+    variant: str | None = None,
+    slab: int = 32,
+    threads: int = 1,
 ) -> Subject:
-    """A new brain, skull-stripped, of `shape` voxels of `spacing_mm` millimetres."""
-    atlas = _atlas(spacing_mm)
-    places = _places(rng, shape, spacing_mm, atlas.centre)
-    grey, white, brain = (
-        ndimage.map_coordinates(part, places, order=1) for part in (atlas.grey, atlas.white, atlas.brain)
+    """A new brain of `shape` voxels of `spacing_mm` millimetres.
+
+    `condition`: "ventricles_mm" (how far their walls move outwards), "atrophy" (0 none, 1 severe),
+    "microcephaly" (scale of the whole brain, below 1 smaller), "asymmetry" (share by which the right half is
+    bigger; negative: the left). `variant`: "t1" (default) or "t2", or with the head around it "t1-head" or
+    "t2-head". The result does not depend on `slab` (planes at a time) and `threads`.
+
+    Raises:
+        ValueError: an unknown condition or variant.
+        NoHead: a whole head is wanted and Colin27 is not installed.
+    """
+    check_known(condition, CONDITIONS)
+    check_variant(variant, VARIANTS)
+    scan = _Scan.of(variant or "t1")
+    who = brain_person.person(rng)
+    extras, findings = brain_details.extras(rng, atlas(), who.age)
+    image, labels, edge = _rendered(who, extras, shape, spacing_mm, condition, scan, slab, threads)
+    foreground = labels > 0 if scan.head else _whole(edge > 0.5)
+    _spread(image, labels > 0)
+    if not scan.head:
+        image[~foreground] = 0
+        labels[~foreground] = 0
+    np.maximum(image, 0, out=image)
+    return Subject(
+        image,
+        foreground,
+        noise=who.noise,
+        stripped=not scan.head,
+        labels=labels,
+        spacing_mm=spacing_mm,
+        properties=_properties(who, labels, spacing_mm, scan, condition) | findings,
     )
-    foreground = ndimage.binary_fill_holes(brain > 0.5)
-    tissues = _individual(rng, spacing_mm, np.stack([brain - grey - white, grey, white]))
-    image = np.tensordot(_t1_intensities(rng), tissues, axes=1)
-    image *= np.exp(gaussian_field(rng, shape, spacing_mm, [(45.0, 0.08)]))
-    image = np.where(foreground, image, 0).astype(np.float32)
-    if foreground.any():
-        image /= np.percentile(image[foreground], 99.5)
-    return Subject(image, foreground, noise=rng.uniform(0.02, 0.035), stripped=True)
 
 
 def with_noise(rng: np.random.Generator, image: Floats, deviation: float) -> Floats:
     """Rician noise: the magnitude of a complex signal with Gaussian noise in both channels."""
-    real = image + deviation * rng.standard_normal(image.shape, dtype=np.float32)
-    imaginary = deviation * rng.standard_normal(image.shape, dtype=np.float32)
-    magnitude: Floats = np.hypot(real, imaginary)
+    real = rng.standard_normal(image.shape, dtype=np.float32)
+    real *= np.float32(deviation)
+    real += image
+    magnitude = rng.standard_normal(image.shape, dtype=np.float32)
+    magnitude *= np.float32(deviation)
+    np.hypot(real, magnitude, out=magnitude)
     return magnitude
 
 
-@lru_cache(maxsize=2)
-def _atlas(spacing_mm: tuple[float, float, float]) -> _Atlas:
-    # A voxel averages over its width: a box of width w has the deviation of a Gaussian of w/sqrt(12).
-    sigma = [max(width / 12**0.5 - 0.3, 0.0) for width in spacing_mm]
-    grey, white, t1 = (_template(name) for name in ("gm", "wm", "t1"))
-    brain = ndimage.binary_fill_holes(ndimage.binary_opening(t1 > 0.12, iterations=2))
-    centre = np.array([(s[0] + s[1]) / 2 for s in _extent(brain)])
-    grey, white, brain = (ndimage.gaussian_filter(m.astype(np.float32), sigma) for m in (grey, white, brain))
-    return _Atlas(grey, white, brain, centre)
+@dataclass(frozen=True)
+class _Scan:
+    modality: str
+    head: bool
+
+    @classmethod
+    def of(cls, variant: str) -> "_Scan":
+        return cls(variant.removesuffix("-head"), variant.endswith("-head"))
 
 
-def _template(name: str) -> Floats:
-    file = (
-        resources.files("nilearn")
-        / "datasets"
-        / "data"
-        / f"mni_icbm152_{name}_tal_nlin_sym_09a_converted.nii.gz"
-    )
-    with resources.as_file(file) as path:
-        stored = np.asarray(nibabel.Nifti1Image.from_filename(path).dataobj, dtype=np.float32)
-    return stored / np.float32(255)
+def _rendered(
+    who: Person,
+    extras: Bytes,
+    shape: Shape,
+    spacing_mm: Spacing,
+    condition: Mapping[str, float],
+    scan: _Scan,
+    slab: int,
+    threads: int,
+) -> tuple[Floats, Bytes, Floats]:
+    """Grey values, labels, and what is above 0.5 where a stripped brain is left."""
+    image, edge = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    labels = np.empty(shape, np.uint8)
+    around = _around(who, scan)
+    step = np.array(spacing_mm, dtype=np.float64)
+    samples = np.clip(np.ceil(step / SAMPLE_MM), 1, MOST_SAMPLES).astype(np.int64)
+    grid = kernels.Grid(-(np.array(shape) - 1) / 2 * step, step, samples)
+    bend = brain_person.bend(who, atlas(), condition)
+    look = brain_person.look(who, scan.modality, condition)
+
+    def paint(first: int) -> None:
+        part = slice(first, first + slab)
+        kernels.render(
+            image[part], labels[part], edge[part], first,
+            grid, bend, atlas().maps, extras, who.tile, who.tile_turn, look, around,
+        )  # fmt: skip
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(paint, range(0, shape[0], slab)))
+    return image, labels, edge
 
 
-def _extent(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    filled = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-    return [(int(line[0]), int(line[-1])) for line in filled]
+def _whole(left: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Stripping leaves one piece."""
+    largest: NDArray[np.bool_] = cc3d.largest_k(left, k=1, connectivity=6) > 0
+    return largest
 
 
-def _places(
-    rng: np.random.Generator,
-    shape: tuple[int, int, int],
-    spacing_mm: Sequence[float],
-    centre: NDArray[np.float64],
-) -> Floats:
-    """Where in the template each voxel looks, (3, x, y, z): an affine, a displacement, at times a mirror."""
-    turn = Rotation.from_euler("xyz", rng.normal(0, [4.0, 2.5, 2.5]), degrees=True).as_matrix()
-    affine = turn * rng.normal(1, 0.04, 3) * np.array([rng.choice([-1, 1]), 1, 1])
-    affine += rng.normal(0, 0.01, (3, 3))
-    offset = centre + rng.normal(0, 2.0, 3)
-    lines = [
-        (np.arange(size) - (size - 1) / 2) * spacing for size, spacing in zip(shape, spacing_mm, strict=True)
-    ]
-    grid = np.meshgrid(*lines, indexing="ij", sparse=True)
-    places = np.empty((3, *shape), dtype=np.float32)
+def _around(who: Person, scan: _Scan) -> kernels.Around:
+    if not scan.head:
+        return kernels.Around(np.zeros((0, 0, 0), np.float32), np.zeros((0, 0, 0), np.uint8), np.zeros(3))
+    colin = head()
+    values = colin.values[0 if scan.modality == "t1" else 1] * np.float32(who.fat)
+    return kernels.Around(values, colin.labels, atlas().origin - colin.origin)
+
+
+def _spread(image: Floats, anatomy: NDArray[np.bool_]) -> None:
+    """The point spread, in place, where there is anatomy."""
+    found = ndimage.find_objects(anatomy.view(np.uint8))
+    if not found:
+        return
+    box = tuple(slice(max(cut.start - 3, 0), cut.stop + 3) for cut in found[0])
+    part = image[box]
     for axis in range(3):
-        places[axis] = gaussian_field(rng, shape, spacing_mm, DISPLACEMENT)
-        places[axis] += offset[axis]
-        for other in range(3):
-            places[axis] += (affine[axis, other] * grid[other]).astype(np.float32)
-    return places
+        part = ndimage.gaussian_filter1d(part, POINT_SPREAD, axis=axis, mode="nearest", truncate=3.0)
+    image[box] = part
 
 
-def _individual(rng: np.random.Generator, spacing_mm: Sequence[float], tissues: Floats) -> Floats:
-    """Crisp tissue fractions (fluid, grey, white) from the template's blurred probabilities."""
-    tissues = np.clip(tissues, 0, 1)
-    doubt = (4 * tissues * (1 - tissues)).max(axis=0)
-    ageing = rng.normal(0.1, 0.35)
-    logits = SHARPENING * np.log(tissues + 0.02)
-    for index in range(3):
-        logits[index] += doubt * gaussian_field(rng, tissues.shape[1:], spacing_mm, INDIVIDUALITY)
-    logits[0] += ageing * doubt
-    logits -= logits.max(axis=0)
-    shares: Floats = np.exp(logits)
-    shares /= shares.sum(axis=0)
-    return shares
-
-
-def _t1_intensities(rng: np.random.Generator) -> Floats:
-    """Of fluid, grey and white matter."""
-    return rng.normal([0.20, 0.56, 0.86], [0.02, 0.025, 0.02]).astype(np.float32)
+def _properties(
+    who: Person, labels: Bytes, spacing_mm: Spacing, scan: _Scan, condition: Mapping[str, float]
+) -> dict[str, float | str]:
+    names = ("csf", "grey", "white", "ventricles", "vessels")
+    counts = {name: float(np.count_nonzero(labels == LABELS[name])) for name in names}
+    brain = max(sum(counts.values()), 1.0)
+    millilitres = float(np.prod(spacing_mm)) / 1000
+    _, grey, white = who.t1 if scan.modality == "t1" else who.t2
+    return {
+        "modality": scan.modality,
+        "head": "whole" if scan.head else "stripped",
+        "age": round(who.age, 1),
+        "atrophy": round(brain_person.shrinkage(who, condition), 3),
+        "csf_fraction": (counts["csf"] + counts["ventricles"]) / brain,
+        "ventricles_ml": counts["ventricles"] * millilitres,
+        "brain_ml": brain * millilitres,
+        "contrast": float(abs(white - grey) / (white + grey)),
+    }
