@@ -5,12 +5,13 @@ diagonalises the equation: the solution is exact, in three dimensions, without i
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from scipy import fft
 
+from datasets.anomalies.regions import lively
 from datasets.anomalies.scene import (
     EVERYWHERE,
     Box,
@@ -23,8 +24,9 @@ from datasets.anomalies.scene import (
     graded,
     place,
 )
+from datasets.kernels.poisson import mixed_divergence
 
-Doubles = NDArray[np.float64]
+Real = TypeVar("Real", np.float32, np.float64)
 INNER = (slice(1, -1),) * 3
 
 
@@ -53,9 +55,10 @@ class PoissonPatch:
         shape = scene.subject.image.shape
         share = graded(difficulty, (0.26, 0.34), (0.20, 0.26), (0.14, 0.20))
         strength = graded(difficulty, (0.8, 1.0), (0.6, 0.8), (0.35, 0.6))
-        sides = [max(round(float(rng.uniform(*share)) * n), 5) for n in shape]
-        size = (min(sides[0], shape[0]), min(sides[1], shape[1]), min(sides[2], shape[2]))
-        corner = _corner(place(rng, scene.subject.foreground, max(size) // 2), size, shape)
+        wanted = [max(round(float(rng.uniform(*share)) * n), 5) for n in shape]
+        x, y, z = (smooth_size(min(side, n)) for side, n in zip(wanted, shape, strict=True))
+        size = x, y, z
+        corner = _corner(lively(rng, scene, max(size) // 2), size, shape)
         donor_corner = _corner(place(rng, scene.donor.foreground, max(size) // 2), size, shape)
         return cls(corner, donor_corner, size, float(rng.uniform(*strength)))
 
@@ -66,47 +69,73 @@ class PoissonPatch:
 
 
 def with_patch(image: Floats, donor: Floats, patch: PoissonPatch) -> Floats:
-    """`image` with the donor's box blended in, cut off at [0, 1]."""
+    """`image` with the donor's box blended in, cut off at the range that the two boxes have."""
     result = image.copy()
-    here, there = _box(patch.corner, patch.size), _box(patch.donor_corner, patch.size)
-    host, foreign = image[here].astype(np.float64), donor[there].astype(np.float64)
-    divergence = guidance_divergence(host, foreign, patch.strength)
-    result[here] = np.clip(solve(divergence, host), 0, 1).astype(np.float32)
+    host, foreign = image[_box(patch.corner, patch.size)], donor[_box(patch.donor_corner, patch.size)]
+    blended = solve(guidance_divergence(host, foreign, patch.strength), host)
+    low, high = min(host.min(), foreign.min()), max(host.max(), foreign.max())
+    result[_box(patch.corner, patch.size)] = np.clip(blended, low, high)
     return result
 
 
-def guidance_divergence(host: Doubles, foreign: Doubles, strength: float) -> Doubles:
+def guidance_divergence(host: NDArray[Real], foreign: NDArray[Real], strength: float) -> NDArray[Real]:
     """Divergence, at the inner voxels, of the steeper of the two weighted gradients; inputs (x, y, z)."""
-    total = np.zeros(tuple(n - 2 for n in host.shape))
-    for axis in range(3):
-        own, other = (1 - strength) * np.diff(host, axis=axis), strength * np.diff(foreign, axis=axis)
-        steeper = np.where(np.abs(own) > np.abs(other), own, other)
-        across = tuple(slice(None) if a == axis else slice(1, -1) for a in range(3))
-        total += np.diff(steeper[across], axis=axis)
-    return total
+    found = np.empty([n - 2 for n in host.shape], dtype=host.dtype)
+    mixed_divergence(host, foreign, strength, found)
+    return found
 
 
-def solve(divergence: Doubles, border: Doubles) -> Doubles:
+def solve(divergence: NDArray[Real], border: NDArray[Real], dtype: DTypeLike | None = None) -> NDArray[Any]:
     """The f with discrete Laplacian `divergence` inside and the values of `border` on the box's surface.
 
     `border` is (x, y, z), only its outermost voxels are used; `divergence` is two voxels smaller per axis.
+    Computed in `dtype`, which is that of `border` unless given; fast where `smooth_size` names the sides.
     """
-    result = border.astype(np.float64)
-    result[INNER] = 0
-    right = divergence - laplacian(result)
-    eigenvalues = sum(
-        (2 * np.cos(np.pi * np.arange(1, n + 1) / (n + 1)) - 2).reshape(
-            [-1 if a == axis else 1 for a in range(3)]
-        )
-        for axis, n in enumerate(right.shape)
-    )
-    result[INNER] = fft.idstn(fft.dstn(right, type=1) / eigenvalues, type=1)
+    result = np.array(border, dtype=dtype)
+    right = _inwards(np.array(divergence, dtype=result.dtype), result)
+    spectrum = fft.dstn(right, type=1, overwrite_x=True)
+    spectrum /= _eigenvalues(spectrum.shape, result.dtype)
+    result[INNER] = fft.idstn(spectrum, type=1, overwrite_x=True)
     return result
 
 
-def laplacian(values: Doubles) -> Doubles:
+def smooth_size(wanted: int) -> int:
+    """The largest side of at most `wanted` voxels, or 3, that the sine transform handles fast.
+
+    A box of n voxels, two of them border, takes Fourier transforms of length 2 (n - 1): n - 1 must have no
+    prime factor above 5.
+    """
+    return next((n for n in range(wanted, 3, -1) if _is_smooth(n - 1)), 3)
+
+
+def _is_smooth(number: int) -> bool:
+    for prime in (2, 3, 5):
+        while number % prime == 0:
+            number //= prime
+    return number == 1
+
+
+def _inwards(right: NDArray[Any], border: NDArray[Any]) -> NDArray[Any]:
+    """`right` less what the fixed voxels beside contribute to the Laplacian, in place."""
+    for axis in range(3):
+        inner = tuple(slice(None) if a == 0 else slice(1, -1) for a in range(3))
+        faces, values = np.moveaxis(right, axis, 0), np.moveaxis(border, axis, 0)[inner]
+        faces[0] -= values[0]
+        faces[-1] -= values[-1]
+    return right
+
+
+def _eigenvalues(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Of the Laplacian with fixed borders, (x, y, z); squares of sines, since 2 cos - 2 loses digits."""
+    lines = [-4 * np.sin(np.pi * np.arange(1, n + 1) / (2 * (n + 1))) ** 2 for n in shape]
+    x, y, z = (line.astype(dtype) for line in lines)
+    found: NDArray[Any] = x[:, None, None] + y[:, None] + z
+    return found
+
+
+def laplacian(values: NDArray[Real]) -> NDArray[Real]:
     """Sum of the six neighbours minus six times the voxel, at the inner voxels."""
-    total = -6 * values[INNER]
+    total: NDArray[Real] = -6 * values[INNER]
     for axis in range(3):
         for step in (slice(None, -2), slice(2, None)):
             total = total + values[tuple(step if a == axis else slice(1, -1) for a in range(3))]
