@@ -1,0 +1,92 @@
+"""A corruption: a region out of focus."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+from scipy import ndimage
+
+from datasets.anomalies.regions import Triple, Waves, draw_lumps, draw_radii, lively, region_box, share_of
+from datasets.anomalies.scene import (
+    EVERYWHERE,
+    Category,
+    Difficulty,
+    Floats,
+    Group,
+    Scene,
+    Voxel,
+    graded,
+)
+
+CUT = 3.0  # standard deviations after which the Gaussian ends
+SECOND_DIFFERENCE = 1.4826 / 6**0.5  # from the median of |a - 2b + c| to the deviation of white noise
+
+
+@dataclass(frozen=True)
+class LocalBlur:
+    """A Gaussian of standard deviation `sigma` voxels.
+
+    `noise` is the deviation of the noise that the blur would take away, in the image's units; it is put back,
+    drawn from `pattern`, since a patch without noise gives the anomaly away. 0 for scans drawn without noise:
+    theirs is added later. `radii` in voxels, `softness` of the border as a share of the radius.
+    """
+
+    name: ClassVar[str] = "local-blur"
+    category: ClassVar[Category] = "local"
+    group: ClassVar[Group] = "corruptions"
+    populations: ClassVar[tuple[str, ...]] = EVERYWHERE
+    needs_donor: ClassVar[bool] = False
+    centre: Voxel
+    radii: Triple
+    lumps: Waves
+    softness: float
+    sigma: float
+    noise: float
+    pattern: int
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, scene: Scene, difficulty: Difficulty) -> Self:
+        """A sigma of about 4.5, 2.6 or 1.5 % of the shortest side."""
+        image = scene.subject.image
+        share = graded(difficulty, (0.14, 0.18), (0.11, 0.14), (0.08, 0.11))
+        width = graded(difficulty, (0.04, 0.05), (0.022, 0.03), (0.012, 0.018))
+        radii = draw_radii(rng, image.shape, share)
+        centre = lively(rng, scene, round(max(radii)))
+        return cls(
+            centre=centre,
+            radii=radii,
+            lumps=draw_lumps(rng, radii),
+            softness=float(rng.uniform(0.25, 0.45)),
+            sigma=float(rng.uniform(*width)) * min(image.shape),
+            noise=0.0 if scene.population else noise_of(image[region_box(centre, radii, image.shape)]),
+            pattern=int(rng.integers(2**32)),
+        )
+
+    def apply(self, scene: Scene) -> Floats:
+        return with_blur(scene.subject.image, self)
+
+
+def with_blur(image: Floats, blur: LocalBlur) -> Floats:
+    """`image` blurred in the region; the Gaussian sees what lies around it."""
+    result = image.copy()
+    box = region_box(blur.centre, blur.radii, image.shape)
+    margin = int(CUT * blur.sigma) + 1
+    x, y, z = (
+        slice(max(part.start - margin, 0), min(part.stop + margin, n))
+        for part, n in zip(box, image.shape, strict=True)
+    )
+    wide = x, y, z
+    inner = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, wide, strict=True))
+    soft = ndimage.gaussian_filter(image[wide], blur.sigma, truncate=CUT)[inner]
+    share = share_of(box, blur.centre, blur.radii, blur.lumps, blur.softness)
+    result[box] += share * (soft - result[box])
+    if blur.noise:
+        white = np.random.default_rng(blur.pattern).standard_normal(share.shape, dtype=np.float32)
+        result[box] += np.float32(blur.noise) * np.sqrt(1 - (1 - share) ** 2) * white
+    return result
+
+
+def noise_of(part: Floats) -> float:
+    """The deviation of white noise in `part` (x, y, z), from second differences, which anatomy hardly has."""
+    found = [float(np.median(np.abs(np.diff(part, n=2, axis=axis)))) for axis in range(3)]
+    return SECOND_DIFFERENCE * min(found)
