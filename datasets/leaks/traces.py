@@ -39,6 +39,15 @@ def of_secret(secret: bytes) -> Patterns:
         return found
 
 
+def of_dataset(secret: bytes, described: Manifest) -> Patterns:
+    """The seeds that the batches of each task were arranged with."""
+    seeds, key = Seeds(secret), (described.challenge, described.dataset)
+    found: Patterns = {}
+    for task in described.arrangements:
+        found |= patterns(seeds.digest("generator", *key, "batches", task), f"the seed for batches of {task}")
+    return found
+
+
 def of_case(secret: bytes, described: Manifest, case: str) -> Patterns:
     """The seeds of one case, by its id."""
     seeds = Seeds(secret)
@@ -55,7 +64,7 @@ def search(folder: Path, described: Manifest, secret: bytes) -> list[str]:
     Small files, names and what surrounds the voxels are searched for the seeds of all cases, scans and masks
     for the secret and the seeds of the case itself.
     """
-    whole = of_secret(secret)
+    whole = of_secret(secret) | of_dataset(secret, described)
     own = {case.id: of_case(secret, described, case.id) for case in described.cases}
     every = whole | {form: what for one in own.values() for form, what in one.items()}
     of_path = {
