@@ -5,190 +5,47 @@ Hounsfield units until the very end. Every voxel is a pure function of its own p
 be painted in slabs of any size. A shape is skipped in a block only where it cannot change a single bit.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.kernels.compiled import compiled
-
-Doubles = NDArray[np.float64]
-Integers = NDArray[np.int64]
-
-# Division by zero gives infinity, as in NumPy: a check at every one would cost half the speed.
-kernel = compiled(error_model="numpy")
-inlined = compiled(error_model="numpy", forceinline=True)
+from datasets.kernels.solids import (
+    AIR_,
+    DIAPHRAGM,
+    FAT_,
+    FLUID_,
+    INNER,
+    LUNG_,
+    MUSCLE_,
+    OUTER,
+    PACK,
+    PERITONEUM,
+    SKIN,
+    SKIN_,
+    TABLE_,
+    WARP_X,
+    WARP_Y,
+    WARP_Z,
+    Backdrop,
+    Doubles,
+    Grid,
+    Integers,
+    Lattice,
+    Parts,
+    Shapes,
+    clipped,
+    distance_to,
+    grain_at,
+    inlined,
+    kernel,
+    look_up,
+    nearest_possible,
+    share_inside,
+    toned,
+    union,
+)
 
 TABLE_SHARE = 0.15  # of a voxel from which on it counts as table: shells are thin, mattresses light
 BLOCK, REGION = 4, 4  # voxels a side of a block, blocks a side of a region
-TILE = 32  # nodes of the periodic texture along each axis, a power of two
-ELLIPSOID, CAPSULE = 0, 1
-PAINT, PACK = 0, 1
-ANYWHERE, CAVITY, BODY, CHEST, WALL = 0, 1, 2, 3, 4
-WARP_X, WARP_Y, WARP_Z, SKIN, OUTER, INNER, DIAPHRAGM, PERITONEUM = range(8)
-AIR_, FAT_, SKIN_, MUSCLE_, LUNG_, TABLE_, FLUID_ = range(7)
-
-
-class Grid(NamedTuple):
-    """The voxels: position of the first, and steps, in millimetres. `edge`: mean step."""
-
-    origin: Doubles
-    step: Doubles
-    edge: float
-
-
-class Lattice(NamedTuple):
-    """Smooth fields known at the nodes of a coarse lattice; see WARP_X and so on.
-
-    `fields`: float32 (x, y, z, 8), flat; `nodes`: x, y, z. `stretch`: how much farther apart the bending can
-    carry two places.
-    """
-
-    fields: NDArray[np.float32]
-    nodes: Integers
-    origin: Doubles
-    step: float
-    stretch: float
-
-
-class Backdrop(NamedTuple):
-    """What fills the body before any shape is painted.
-
-    `values` and `labels` of AIR_ ... FLUID_; `table` (x, y): share of each column that is table;
-    `free_fluid`: depth under the peritoneum and height up to which ascites stands; `upwards`: +1 supine.
-    """
-
-    values: Doubles
-    labels: NDArray[np.uint8]
-    table: NDArray[np.float32]
-    free_fluid: Doubles
-    skin_mm: float
-    upwards: float
-
-
-class Shapes(NamedTuple):
-    """One row a shape. `layers` (shape, 4, 6): inset, value, label, grain, gas value, gas label (or -1)."""
-
-    mode: Integers
-    stiff: Integers
-    clip: Integers
-    clip_margin: Doubles
-    blend: Doubles
-    gap: Doubles
-    kin: Integers
-    layers: Doubles
-    depth: Integers
-
-
-class Parts(NamedTuple):
-    """One row an ellipsoid or capsule, in painting order; `numbers` (part, 16), see `_distance`."""
-
-    kind: Integers
-    shape: Integers
-    rank: Integers
-    numbers: Doubles
-    reach: Doubles
-    share: Doubles
-
-
-@inlined
-def _distance(kind: int, n: Doubles, x: float, y: float, z: float) -> float:
-    """Ellipsoid: centre 0-2, turned and scaled axes 3-11, 1/radii 12-14. Capsule: start 0-2, axis 3-5,
-    1/length² 6, radius 7 and its change 8. 15: level of the fluid."""
-    dx, dy, dz = x - n[0], y - n[1], z - n[2]
-    if kind == 0:
-        a = n[3] * dx + n[4] * dy + n[5] * dz
-        b = n[6] * dx + n[7] * dy + n[8] * dz
-        c = n[9] * dx + n[10] * dy + n[11] * dz
-        far = np.sqrt(a * a + b * b + c * c) + 1e-9
-        a, b, c = a * n[12], b * n[13], c * n[14]
-        return far * (far - 1.0) / (np.sqrt(a * a + b * b + c * c) + 1e-9)
-    along = min(max((dx * n[3] + dy * n[4] + dz * n[5]) * n[6], 0.0), 1.0)
-    dx -= n[3] * along
-    dy -= n[4] * along
-    dz -= n[5] * along
-    return np.sqrt(dx * dx + dy * dy + dz * dz) - n[7] - n[8] * along
-
-
-@kernel
-def _nearest(kind: int, n: Doubles, x: float, y: float, z: float, radius: float) -> float:
-    """No point within `radius` of (x, y, z) is nearer to the part than this."""
-    if kind == 0:
-        dx, dy, dz = x - n[0], y - n[1], z - n[2]
-        a = n[3] * dx + n[4] * dy + n[5] * dz
-        b = n[6] * dx + n[7] * dy + n[8] * dz
-        c = n[9] * dx + n[10] * dy + n[11] * dz
-        least = 1.0 / max(n[12], n[13], n[14])
-        return (np.sqrt(a * a + b * b + c * c) - 1.0) * least - radius
-    taper = abs(n[8]) * np.sqrt(n[6])
-    return _distance(kind, n, x, y, z) - radius * (1.0 + taper)
-
-
-@inlined
-def _union(a: float, b: float, blend: float) -> float:
-    if blend <= 0.0:
-        return min(a, b)
-    h = max(blend - abs(a - b), 0.0)
-    return min(a, b) - h * h / (4.0 * blend)
-
-
-@inlined
-def _share(distance: float, edge: float) -> float:
-    return min(max(0.5 - distance / edge, 0.0), 1.0)
-
-
-@inlined
-def _look_up(lattice: Lattice, x: float, y: float, z: float, found: Doubles) -> None:
-    """All eight fields at a place, trilinear; beyond the lattice its border goes on."""
-    f = lattice.fields
-    u = min(max((x - lattice.origin[0]) / lattice.step, 0.0), lattice.nodes[0] - 1.001)
-    v = min(max((y - lattice.origin[1]) / lattice.step, 0.0), lattice.nodes[1] - 1.001)
-    w = min(max((z - lattice.origin[2]) / lattice.step, 0.0), lattice.nodes[2] - 1.001)
-    i, j, k = int(u), int(v), int(w)
-    u, v, w = u - i, v - j, w - k
-    along = np.uint64(8)
-    here = np.uint64(((i * lattice.nodes[1] + j) * lattice.nodes[2] + k) * 8)
-    right, up = np.uint64(lattice.nodes[1] * lattice.nodes[2] * 8), np.uint64(lattice.nodes[2] * 8)
-    w00, w01 = (1.0 - u) * (1.0 - v), (1.0 - u) * v
-    w10, w11 = u * (1.0 - v), u * v
-    for field in range(8):
-        n = here + np.uint64(field)
-        low = w00 * f[n] + w01 * f[n + up] + w10 * f[n + right] + w11 * f[n + right + up]
-        n += along
-        high = w00 * f[n] + w01 * f[n + up] + w10 * f[n + right] + w11 * f[n + right + up]
-        found[np.uint64(field)] = low + w * (high - low)
-
-
-@inlined
-def _grain(tile: NDArray[np.float32], x: float, y: float, z: float, cell: float) -> float:
-    """A periodic random field of deviation about 1, flat, known at the TILE³ nodes of a cube, trilinear."""
-    u, v, w = x / cell + 4096.0, y / cell + 4096.0, z / cell + 4096.0
-    i, j, k = int(u), int(v), int(w)
-    u, v, w = u - i, v - j, w - k
-    mask = TILE - 1
-    i0, i1 = (i & mask) * (TILE * TILE), ((i + 1) & mask) * (TILE * TILE)
-    j0, j1 = (j & mask) * TILE, ((j + 1) & mask) * TILE
-    k0, k1 = k & mask, (k + 1) & mask
-    low = (tile[np.uint64(i0 + j0 + k0)] * (1 - w) + tile[np.uint64(i0 + j0 + k1)] * w) * (1 - v) + (
-        tile[np.uint64(i0 + j1 + k0)] * (1 - w) + tile[np.uint64(i0 + j1 + k1)] * w
-    ) * v
-    high = (tile[np.uint64(i1 + j0 + k0)] * (1 - w) + tile[np.uint64(i1 + j0 + k1)] * w) * (1 - v) + (
-        tile[np.uint64(i1 + j1 + k0)] * (1 - w) + tile[np.uint64(i1 + j1 + k1)] * w
-    ) * v
-    return low * (1 - u) + high * u
-
-
-@inlined
-def _clipped(distance: float, clip: int, margin: float, at: Doubles) -> float:
-    if clip == 1:
-        return max(distance, at[INNER] + margin, at[DIAPHRAGM] + margin)
-    if clip == 2:
-        return max(distance, at[SKIN] + margin)
-    if clip == 3:
-        return max(distance, at[INNER] + margin, margin - at[DIAPHRAGM])
-    if clip == 4:
-        return max(distance, at[OUTER] + margin)
-    return distance
 
 
 @inlined
@@ -206,10 +63,10 @@ def _painted(
     """Cover `mixed` (value, label) with the layers of one shape; each share is multiplied by `cover`."""
     for index in range(depth):
         inset, value, label, rough, gas, gas_label = layers[index]
-        share = min(_share(distance + inset, edge) * cover, 1.0)
+        share = min(share_inside(distance + inset, edge) * cover, 1.0)
         if share > 0.0:
             if gas_label >= 0.0:
-                wet = _share(height - level, edge)
+                wet = share_inside(height - level, edge)
                 value = gas + wet * (value - gas)
                 if wet < 0.5:
                     label = gas_label
@@ -238,15 +95,15 @@ def _backdrop(
 ) -> None:
     """Skin, fat, muscles of the wall, the fat of the cavity (or ascites), diaphragm and lungs."""
     v, names = back.values, back.labels
-    _fill(mixed, _share(at[SKIN], edge), v[SKIN_], names[SKIN_])
+    _fill(mixed, share_inside(at[SKIN], edge), v[SKIN_], names[SKIN_])
     septum = max(1.0 - abs(coarse) / 0.10, 0.0) * max(1.0 - edge / 6.0, 0.0)
     _fill(
         mixed,
-        _share(at[SKIN] + back.skin_mm, edge),
+        share_inside(at[SKIN] + back.skin_mm, edge),
         v[FAT_] + 3.0 * fine + 32.0 * septum,
         names[FAT_],
     )
-    wall = _share(at[OUTER], edge)
+    wall = share_inside(at[OUTER], edge)
     if wall <= 0.0:
         return
     thick = max(at[INNER] - at[OUTER], 1.0)
@@ -258,19 +115,21 @@ def _backdrop(
     marbled = max(coarse - 1.3, 0.0) * 0.35
     lean = v[MUSCLE_] + 6.0 * fine
     _fill(mixed, wall, lean + min(0.75 * plane + marbled, 0.9) * (v[FAT_] - lean), names[MUSCLE_])
-    cavity = _share(at[INNER], edge)
+    cavity = share_inside(at[INNER], edge)
     if cavity <= 0.0:
         return
     strand = max(1.0 - abs(coarse + 0.5 * fine) / 0.07, 0.0) * max(1.0 - edge / 5.0, 0.0)
     _fill(mixed, cavity, v[FAT_] + 5.0 * fine + 26.0 * strand, names[FAT_])
     if back.free_fluid[0] > 0.0:
         under = max(at[INNER], at[DIAPHRAGM], at[PERITONEUM])
-        wet = max(_share(-under - back.free_fluid[0], edge), _share(height - back.free_fluid[1], edge))
-        wet = min(wet, _share(under, edge), _share(at[PERITONEUM], edge))
+        wet = max(
+            share_inside(-under - back.free_fluid[0], edge), share_inside(height - back.free_fluid[1], edge)
+        )
+        wet = min(wet, share_inside(under, edge), share_inside(at[PERITONEUM], edge))
         _fill(mixed, wet, v[FLUID_] + 2.0 * fine, names[FLUID_])
-    chest = min(cavity, _share(-at[DIAPHRAGM], edge))
+    chest = min(cavity, share_inside(-at[DIAPHRAGM], edge))
     _fill(mixed, chest, v[MUSCLE_], names[MUSCLE_])
-    air = min(_share(at[INNER] + 1.5, edge), _share(3.0 - at[DIAPHRAGM], edge))
+    air = min(share_inside(at[INNER] + 1.5, edge), share_inside(3.0 - at[DIAPHRAGM], edge))
     _fill(mixed, air, v[LUNG_] + 22.0 * fine + 12.0 * coarse, names[LUNG_])
 
 
@@ -308,7 +167,7 @@ def _pack(
         if foreign and (second < 0 or far[c] < far[second]):
             second = c
     nearest = _yielding(best, first, stop, chosen, far, shapes, parts, at)
-    taken = _share(nearest, edge)
+    taken = share_inside(nearest, edge)
     if second >= 0 and taken < 1.0:
         other = parts.shape[chosen[second]]
         distance = _yielding(second, first, stop, chosen, far, shapes, parts, at)
@@ -340,7 +199,7 @@ def _yielding(
     for other in range(first, stop):
         part = chosen[other]
         if other != c and parts.shape[part] == mine and abs(parts.rank[part] - rank) <= shapes.kin[mine]:
-            own = _union(own, far[other], shapes.blend[mine])
+            own = union(own, far[other], shapes.blend[mine])
     distance = own
     for other in range(first, stop):
         part = chosen[other]
@@ -351,7 +210,7 @@ def _yielding(
                 distance = max(distance, gap - far[other])
             elif shapes.stiff[whose] == shapes.stiff[mine]:
                 distance = max(distance, 0.5 * (own - far[other] + gap))
-    return _clipped(distance, shapes.clip[mine], shapes.clip_margin[mine], at)
+    return clipped(distance, shapes.clip[mine], shapes.clip_margin[mine], at)
 
 
 @inlined
@@ -380,7 +239,7 @@ def _voxel(
             near = 0
             while c < count and shapes.mode[parts.shape[chosen[c]]] == PACK:
                 part = chosen[c]
-                own = _distance(parts.kind[part], parts.numbers[part], x, y, z)
+                own = distance_to(parts.kind[part], parts.numbers[part], x, y, z)
                 if own <= parts.reach[part]:
                     packed[near], far[near] = part, own
                     near += 1
@@ -391,13 +250,13 @@ def _voxel(
         best, distance, nearest = part, 1e9, 1e9
         while c < count and parts.shape[chosen[c]] == shape:
             part = chosen[c]
-            own = _distance(parts.kind[part], parts.numbers[part], x, y, z)
+            own = distance_to(parts.kind[part], parts.numbers[part], x, y, z)
             if own < nearest:
                 nearest, best = own, part
             if own <= parts.reach[part]:
-                distance = _union(distance, own, shapes.blend[shape])
+                distance = union(distance, own, shapes.blend[shape])
             c += 1
-        distance = _clipped(distance, shapes.clip[shape], shapes.clip_margin[shape], at)
+        distance = clipped(distance, shapes.clip[shape], shapes.clip_margin[shape], at)
         if distance < 0.5 * edge:
             _painted(
                 mixed, shapes.layers[shape], shapes.depth[shape], distance, parts.share[best], edge, grain,
@@ -413,22 +272,10 @@ def _narrowed(
     found = 0
     for c in range(count):
         part = known[c]
-        if _nearest(parts.kind[part], parts.numbers[part], x, y, z, radius) <= parts.reach[part]:
+        if nearest_possible(parts.kind[part], parts.numbers[part], x, y, z, radius) <= parts.reach[part]:
             kept[found] = part
             found += 1
     return found
-
-
-@inlined
-def _toned(value: float, hounsfield: Doubles, grey: Doubles) -> float:
-    """Piecewise linear."""
-    last = hounsfield.size - 1
-    value = min(max(value, hounsfield[0]), hounsfield[last])
-    k = 0
-    while k < last - 1 and value > hounsfield[k + 1]:
-        k += 1
-    share = (value - hounsfield[k]) / (hounsfield[k + 1] - hounsfield[k])
-    return grey[k] + share * (grey[k + 1] - grey[k])
 
 
 @kernel
@@ -461,7 +308,7 @@ def render(
                 x = grid.origin[0] + (first + rx + 0.5 * (size - 1)) * grid.step[0]
                 y = grid.origin[1] + (ry + 0.5 * (size - 1)) * grid.step[1]
                 z = grid.origin[2] + (rz + 0.5 * (size - 1)) * grid.step[2]
-                _look_up(lattice, x, y, z, at)
+                look_up(lattice, x, y, z, at)
                 nearby = _narrowed(
                     regional, everything, parts.kind.size, parts,
                     x + at[WARP_X], y + at[WARP_Y], z + at[WARP_Z], size * diagonal * lattice.stretch,
@@ -507,7 +354,7 @@ def _block(
     y = grid.origin[1] + (by + half) * grid.step[1]
     z = grid.origin[2] + (bz + half) * grid.step[2]
     radius = 0.5 * BLOCK * np.sqrt((grid.step**2).sum()) * lattice.stretch
-    _look_up(lattice, x, y, z, at)
+    look_up(lattice, x, y, z, at)
     if at[SKIN] > 3.0 * radius + edge:
         count = 0
         outside = True
@@ -529,17 +376,17 @@ def _block(
                 mixed[0] = back.values[AIR_] + table * (back.values[TABLE_] - back.values[AIR_])
                 mixed[1] = back.labels[TABLE_] if table >= TABLE_SHARE else back.labels[AIR_]
                 if not outside:
-                    _look_up(lattice, x, y, z, at)
+                    look_up(lattice, x, y, z, at)
                 if not outside and at[SKIN] < 0.5 * edge:
                     u, v, w = x + at[WARP_X], y + at[WARP_Y], z + at[WARP_Z]
-                    coarse = coarse_weight * _grain(tile, u, v, w, 7.0)
-                    fine = fine_weight * _grain(tile, v + 31.0, w + 17.0, u + 5.0, 2.1)
+                    coarse = coarse_weight * grain_at(tile, u, v, w, 7.0)
+                    fine = fine_weight * grain_at(tile, v + 31.0, w + 17.0, u + 5.0, 2.1)
                     aside = min(max(abs(u) / 60.0 - 0.6, 0.0), 1.0)
                     _backdrop(mixed, at, back, edge, fine, coarse, height, aside)
                     grain = 0.75 * fine + 0.6 * coarse
                     _voxel(
                         mixed, count, chosen, packed, far, shapes, parts, u, v, w, at, edge, grain, height
                     )  # fmt: skip
-                image[i, j, k] = _toned(mixed[0], hounsfield, grey)
+                image[i, j, k] = toned(mixed[0], hounsfield, grey)
                 labels[i, j, k] = int(mixed[1])
                 foreground[i, j, k] = not outside and at[SKIN] < 0.0

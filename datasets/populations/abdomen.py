@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from datasets.kernels import phantom
+from datasets.kernels import phantom, solids
 from datasets.populations import abdomen_tissues
 from datasets.populations.abdomen_bones import Skeleton
 from datasets.populations.abdomen_bowel import Bowel
@@ -138,18 +138,18 @@ def _composed(streams: list[np.random.Generator], person: Person) -> tuple[Compo
     return body, findings.counts
 
 
-def _grid(shape: tuple[int, int, int], spacing_mm: tuple[float, float, float]) -> phantom.Grid:
+def _grid(shape: tuple[int, int, int], spacing_mm: tuple[float, float, float]) -> solids.Grid:
     step = np.asarray(spacing_mm, dtype=float)
-    return phantom.Grid(-(np.asarray(shape) - 1) / 2 * step, step, float(step.mean()))
+    return solids.Grid(-(np.asarray(shape) - 1) / 2 * step, step, float(step.mean()))
 
 
 def _backdrop(
     person: Person, shape: tuple[int, int, int], spacing_mm: tuple[float, float, float]
-) -> phantom.Backdrop:
+) -> solids.Backdrop:
     t, ascites = person.tissues, person.condition["ascites"]
     names = ("air", "fat", "skin", "muscle", "lung", "table", "ascites")
     free = np.array([13.0 * ascites, -person.half_depth * (0.75 - 0.9 * ascites)])
-    return phantom.Backdrop(
+    return solids.Backdrop(
         values=np.array([t.air, t.fat, t.skin, t.muscle, t.lung, t.table, t.fluid]),
         labels=np.array([LABELS[name] for name in names], dtype=np.uint8),
         table=_table(person, shape, spacing_mm),
@@ -181,7 +181,7 @@ def _table(person: Person, shape: tuple[int, int, int], spacing_mm: tuple[float,
 
 def _tile(rng: np.random.Generator) -> Floats:
     """A periodic texture of deviation about 1 between its nodes."""
-    tile = ndimage.gaussian_filter(rng.standard_normal((phantom.TILE,) * 3), 0.6, mode="wrap")
+    tile = ndimage.gaussian_filter(rng.standard_normal((solids.TILE,) * 3), 0.6, mode="wrap")
     scaled: Floats = (tile / tile.std()).astype(np.float32).ravel()
     return scaled
 

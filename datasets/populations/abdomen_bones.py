@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.kernels import phantom
+from datasets.kernels import solids
 from datasets.populations.abdomen_person import Person
 from datasets.populations.abdomen_tissues import LABELS
 from datasets.populations.shapes import Composition, Layer, Part, Point, capsule, ellipsoid, smooth_path, tube
@@ -29,7 +29,7 @@ class Skeleton:
 
     def _bone(self, parts: list[Part], shell: float = 2.0, blend: float = 4.0, dense: float = 1.0) -> None:
         inside = Layer(self.marrow * dense, LABELS["marrow"], inset=shell, grain=38)
-        self.body.paint(parts, self.cortex, inside, blend=blend, clip=phantom.BODY, margin=3)
+        self.body.paint(parts, self.cortex, inside, blend=blend, clip=solids.BODY, margin=3)
 
     def _at(self, point: Point) -> Place:
         return self.person.at(point)
@@ -43,9 +43,9 @@ class Skeleton:
     def push(self) -> None:
         """The bones that bowel and organs keep clear of; painted later."""
         spine = [self.axis(z) for z in (-110, -60, -10, 40, 90, 150, 230)]
-        self.body.pack(tube(spine, [25, 24, 23, 22, 21, 20, 20]), gap=1.5, stiff=4, clip=phantom.ANYWHERE)
+        self.body.pack(tube(spine, [25, 24, 23, 22, 21, 20, 20]), gap=1.5, stiff=4, clip=solids.ANYWHERE)
         sacrum = [self._at(p) for p in ((0, -62, -112), (0, -76, -150), (0, -78, -185), (0, -66, -205))]
-        self.body.pack(tube(sacrum, [28, 22, 15, 8]), gap=2, stiff=4, clip=phantom.ANYWHERE)
+        self.body.pack(tube(sacrum, [28, 22, 15, 8]), gap=2, stiff=4, clip=solids.ANYWHERE)
 
     def muscles_within(self) -> None:
         """Psoas and iliacus, which bowel and kidneys lie on."""
@@ -59,10 +59,10 @@ class Skeleton:
             )  # fmt: skip
             radii = np.interp(np.linspace(0, 7, len(path)), range(8), [6, 12, 17, 20, 20, 18, 15, 13]) * swell
             self.body.pack(
-                tube(path, radii), self.lean, blend=4, gap=2.5, stiff=3, clip=phantom.WALL, margin=1.0
+                tube(path, radii), self.lean, blend=4, gap=2.5, stiff=3, clip=solids.WALL, margin=1.0
             )
             iliacus = ellipsoid(self._at((side * 84, -6, -108)), (14, 36, 40), (0, side * 22, side * 14))
-            self.body.pack([iliacus], self.lean, blend=4, gap=1.5, stiff=3, clip=phantom.WALL, margin=1.0)
+            self.body.pack([iliacus], self.lean, blend=4, gap=1.5, stiff=3, clip=solids.WALL, margin=1.0)
 
     def paint(self) -> None:
         self._back()
@@ -83,7 +83,7 @@ class Skeleton:
                 )
             ]
             lean = Layer(self.lean.value, self.lean.label, 1.2, 11)
-            self.body.paint(strands, self.sheath, lean, blend=12, clip=phantom.WALL, margin=1)
+            self.body.paint(strands, self.sheath, lean, blend=12, clip=solids.WALL, margin=1)
             square = ellipsoid(self._at((side * 64, -60, 5)), (17, 9, 62), (0, -side * 8, side * 25))
             self.body.paint([square], self.sheath, Layer(self.lean.value, self.lean.label, 1.4, 9))
 
@@ -99,7 +99,7 @@ class Skeleton:
                 place = self._at((side * centre[0], *centre[1:]))
                 muscle = ellipsoid(place, np.array(radii) * self.person.size, turn)
                 lean = Layer(self.lean.value, self.lean.label, 2.2, 12)
-                self.body.paint([muscle], self.sheath, lean, clip=phantom.WALL, margin=0.5)
+                self.body.paint([muscle], self.sheath, lean, clip=solids.WALL, margin=0.5)
 
     def _ribs(self) -> None:
         for number, top in zip(range(12, 5, -1), np.arange(78, 260, 26.5), strict=False):

@@ -7,7 +7,7 @@ ml, spleen 100 to 300 ml, a kidney 110 to 220 ml, pancreas 50 to 120 ml, gallbla
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.kernels import phantom
+from datasets.kernels import solids
 from datasets.populations.abdomen_person import Person
 from datasets.populations.abdomen_tissues import LABELS
 from datasets.populations.shapes import (
@@ -224,7 +224,7 @@ class Organs:
             root = self.person.at((x * (1 if side > 0 else -1), -14, 44 + z))
             path = smooth_path([root, beside(0.5 * (root + hilum), 0, -6, 2), hilum], 4)
             vessel = tube(path, np.linspace(radius, radius * 0.7, len(path)))
-            self.body.paint(vessel, Layer(value, LABELS["vessel"]), clip=phantom.CAVITY)
+            self.body.paint(vessel, Layer(value, LABELS["vessel"]), clip=solids.CAVITY)
 
     def _liver_vessels(self) -> None:
         t = self.person.tissues
@@ -242,7 +242,7 @@ class Organs:
         ):
             self._tree(grown(hub), [grown(place) for place in places], 4.6, portal)
             self.body.paint(
-                [capsule(self.person.at((30, 6, 60)), grown(hub), 6, 5)], portal, clip=phantom.CAVITY
+                [capsule(self.person.at((30, 6, 60)), grown(hub), 6, 5)], portal, clip=solids.CAVITY
             )
         outlet = self.person.at((22, -16, 122))
         ends = [grown(p) for p in ((104, -14, 96), (80, 28, 74), (44, 52, 92), (2, 50, 108))]
@@ -260,4 +260,4 @@ class Organs:
                 fork = path[int(self.rng.integers(2, len(path) - 1))]
                 twig = fork + 0.6 * (end - root) * self.rng.uniform(0.3, 0.7) + self.rng.normal(0, 10, 3)
                 parts.append(capsule(fork, twig, 1.9, 0.8))
-        self.body.paint(parts, layer, blend=1.5, clip=phantom.CAVITY, margin=6)
+        self.body.paint(parts, layer, blend=1.5, clip=solids.CAVITY, margin=6)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from datasets.fields import gaussian_field
-from datasets.kernels import phantom
+from datasets.kernels import solids
 from datasets.populations.abdomen_tissues import Tissues
 from datasets.populations.shapes import Point
 
@@ -146,7 +146,7 @@ class Person:
             lying = self.half_depth + 0.8 * self.belly + 0.75 * self.fat - 3
         return -lying + 34 * (x / 200) ** 2
 
-    def lattice(self, rng: np.random.Generator) -> phantom.Lattice:
+    def lattice(self, rng: np.random.Generator) -> solids.Lattice:
         """Bending and surfaces at the nodes of a lattice that doesn't depend on the volume."""
         lines = [np.arange(-half, half + 0.1, STEP) for half in HALF]
         shape = (lines[0].size, lines[1].size, lines[2].size)
@@ -159,7 +159,7 @@ class Person:
         for index, surface in enumerate(surfaces):
             fields[..., 3 + index] = surface(x, y, z)
         origin = np.array([line[0] for line in lines])
-        return phantom.Lattice(fields.ravel(), np.array(shape), origin, STEP, 1 + _slope(fields[..., :3]))
+        return solids.Lattice(fields.ravel(), np.array(shape), origin, STEP, 1 + _slope(fields[..., :3]))
 
 
 def drawn(rng: np.random.Generator, condition: Mapping[str, float], variant: str | None) -> Person:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.kernels import phantom
+from datasets.kernels import solids
 from datasets.populations.abdomen_bowel import Bowel
 from datasets.populations.abdomen_person import Person
 from datasets.populations.abdomen_tissues import LABELS
@@ -65,7 +65,7 @@ class Vessels:
         wall = Layer(t.muscle - 4, LABELS["aorta"])
         self.body.pack(
             tube(self.aorta, self.radii()), wall, Layer(t.artery, LABELS["aorta"], 1.3, 2),
-            blend=2, gap=1.5, stiff=3, clip=phantom.ANYWHERE,
+            blend=2, gap=1.5, stiff=3, clip=solids.ANYWHERE,
         )  # fmt: skip
         girth = 10.5 * self.person.size * self.rng.uniform(0.85, 1.15)
         oval = [
@@ -74,7 +74,7 @@ class Vessels:
             for part in tube(self.cava + np.array([offset, 0, 0]), np.full(len(self.cava), girth * 0.92))
         ]
         self.body.pack(
-            oval, Layer(t.vein, LABELS["cava"], grain=2), blend=2, gap=1.0, stiff=3, clip=phantom.ANYWHERE
+            oval, Layer(t.vein, LABELS["cava"], grain=2), blend=2, gap=1.0, stiff=3, clip=solids.ANYWHERE
         )
         self._iliac()
 
@@ -90,7 +90,7 @@ class Vessels:
                 run = smooth_path(path, 3)
                 self.body.pack(
                     tube(run, np.linspace(radius, radius * 0.75, len(run))), Layer(value, LABELS["vessel"]),
-                    gap=1.0, stiff=3, clip=phantom.WALL, margin=3,
+                    gap=1.0, stiff=3, clip=solids.WALL, margin=3,
                 )  # fmt: skip
 
     def branches(self) -> None:
@@ -132,10 +132,10 @@ class Vessels:
             )
             parts.append(capsule(start, bead + self.rng.normal(0, 6, 3), 1.1, 0.9))
         self.body.paint(
-            parts, Layer(0.5 * (t.vein + t.muscle), LABELS["vessel"]), clip=phantom.CAVITY, margin=4
+            parts, Layer(0.5 * (t.vein + t.muscle), LABELS["vessel"]), clip=solids.CAVITY, margin=4
         )
         strands = [self._strand() for _ in range(70)]
-        self.body.paint(strands, Layer(t.vein, LABELS["vessel"]), clip=phantom.CAVITY, margin=3)
+        self.body.paint(strands, Layer(t.vein, LABELS["vessel"]), clip=solids.CAVITY, margin=3)
 
     def _strand(self) -> Part:
         """A small vessel in the greater omentum or around the kidneys."""
@@ -161,11 +161,11 @@ class Vessels:
             Layer(t.muscle + 25 * t.enhanced, LABELS["heart"], 4.5, 4),
         )
         blood = Layer(t.vein, LABELS["heart"], 15.0, 3)
-        self.body.paint(heart, fat, wall, blood, blend=14, clip=phantom.CHEST, margin=0.5)
+        self.body.paint(heart, fat, wall, blood, blend=14, clip=solids.CHEST, margin=0.5)
         spine_side = ellipsoid(self.person.at((-2, -44, 190)), (36, 34, 150))
-        self.body.paint([spine_side], Layer(t.fat + 60, LABELS["fat"], 0, 20), clip=phantom.CHEST, margin=-1)
+        self.body.paint([spine_side], Layer(t.fat + 60, LABELS["fat"], 0, 20), clip=solids.CHEST, margin=-1)
         behind = ellipsoid(self.person.at((0, -86, 190)), (48, 30, 190))
-        self.body.paint([behind], Layer(t.muscle, LABELS["muscle"], 0, 9), clip=phantom.CHEST, margin=-2)
+        self.body.paint([behind], Layer(t.muscle, LABELS["muscle"], 0, 9), clip=solids.CHEST, margin=-2)
         parts: list[Part] = []
         for side in (-1, 1):
             hilum = self.person.at((side * 34, -12, 240))
@@ -175,7 +175,7 @@ class Vessels:
                 )
                 path = smooth_path([hilum, 0.5 * (hilum + end) + self.rng.normal(0, 7, 3), end], 3)
                 parts += tube(path, np.linspace(5.0, 0.9, len(path)))
-        self.body.paint(parts, Layer(t.vein, LABELS["lung"]), clip=phantom.CHEST, margin=4)
+        self.body.paint(parts, Layer(t.vein, LABELS["lung"]), clip=solids.CHEST, margin=4)
 
     def _heart(self, centre: Point, radii: Point) -> Part:
         return ellipsoid(

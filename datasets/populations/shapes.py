@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from datasets.kernels import phantom
+from datasets.kernels import solids
 
 Point = Sequence[float] | NDArray[np.float64]
 MOST_LAYERS = 4
@@ -21,7 +21,7 @@ ALL = 1 << 20
 
 @dataclass(frozen=True)
 class Part:
-    """An ellipsoid or a capsule; `numbers` as in `datasets.kernels.phantom`, `thickness` its least radius."""
+    """An ellipsoid or a capsule; `numbers` as in `datasets.kernels.solids`, `thickness` its least radius."""
 
     kind: int
     numbers: NDArray[np.float64]
@@ -62,7 +62,7 @@ def ellipsoid(centre: Point, radii: Point, turn: Point = (0, 0, 0), level: float
     size = np.maximum(np.asarray(radii, dtype=float), 0.05)
     turned = Rotation.from_euler("xyz", turn, degrees=True).as_matrix().T / size[:, None]
     numbers = np.concatenate([np.asarray(centre, dtype=float), turned.ravel(), 1 / size, [level]])
-    return Part(phantom.ELLIPSOID, numbers, tuple(size))
+    return Part(solids.ELLIPSOID, numbers, tuple(size))
 
 
 def capsule(start: Point, stop: Point, first: float, last: float, level: float = 0.0) -> Part:
@@ -72,7 +72,7 @@ def capsule(start: Point, stop: Point, first: float, last: float, level: float =
     numbers = np.zeros(16)
     numbers[:9] = [*begin, *axis, 1 / length, first, last - first]
     numbers[15] = level
-    return Part(phantom.CAPSULE, numbers, (0.5 * (first + last),) * 2)
+    return Part(solids.CAPSULE, numbers, (0.5 * (first + last),) * 2)
 
 
 def tube(
@@ -114,11 +114,11 @@ class Composition:
         parts: Sequence[Part],
         *layers: Layer,
         blend: float = 0.0,
-        clip: int = phantom.ANYWHERE,
+        clip: int = solids.ANYWHERE,
         margin: float = 0.0,
     ) -> None:
         """Cover whatever is there. `clip`: the region that the shape ends in, `margin` before its border."""
-        self.shapes.append(Shape(parts, layers, phantom.PAINT, blend, clip, margin))
+        self.shapes.append(Shape(parts, layers, solids.PAINT, blend, clip, margin))
 
     def pack(
         self,
@@ -129,28 +129,28 @@ class Composition:
         gap: float = 1.0,
         stiff: int = 0,
         kin: int = ALL,
-        clip: int = phantom.CAVITY,
+        clip: int = solids.CAVITY,
     ) -> None:
         """Share the space with the other packed shapes, `gap` apart; the less `stiff` one gives way.
 
         Parts of one shape whose ranks are at most `kin` apart join, others keep apart like strangers.
         Without layers it only pushes.
         """
-        self.shapes.append(Shape(parts, layers, phantom.PACK, blend, clip, margin, gap, stiff, kin))
+        self.shapes.append(Shape(parts, layers, solids.PACK, blend, clip, margin, gap, stiff, kin))
 
-    def arrays(self, edge: float) -> tuple[phantom.Shapes, phantom.Parts]:
+    def arrays(self, edge: float) -> tuple[solids.Shapes, solids.Parts]:
         """What the renderer takes, for voxels of about `edge` millimetres."""
         shapes = [shape for shape in self.shapes if shape.parts]
         return _shapes(shapes), _parts(shapes, edge)
 
 
-def _shapes(shapes: Sequence[Shape]) -> phantom.Shapes:
+def _shapes(shapes: Sequence[Shape]) -> solids.Shapes:
     layers = np.zeros((len(shapes), MOST_LAYERS, 6))
     for row, shape in zip(layers, shapes, strict=True):
         for line, layer in zip(row, shape.layers, strict=False):
             gas = layer.gas or (0.0, -1)
             line[:] = (layer.inset, layer.value, layer.label, layer.grain, *gas)
-    return phantom.Shapes(
+    return solids.Shapes(
         mode=np.array([shape.mode for shape in shapes]),
         stiff=np.array([shape.stiff for shape in shapes]),
         clip=np.array([shape.clip for shape in shapes]),
@@ -163,12 +163,12 @@ def _shapes(shapes: Sequence[Shape]) -> phantom.Shapes:
     )
 
 
-def _parts(shapes: Sequence[Shape], edge: float) -> phantom.Parts:
+def _parts(shapes: Sequence[Shape], edge: float) -> solids.Parts:
     rows = [
         (index, rank, part) for index, shape in enumerate(shapes) for rank, part in enumerate(shape.parts)
     ]
     reach = [_reach(shape, shapes, edge) for shape in shapes]
-    return phantom.Parts(
+    return solids.Parts(
         kind=np.array([part.kind for _, _, part in rows]),
         shape=np.array([index for index, _, _ in rows]),
         rank=np.array([rank for _, rank, _ in rows]),
@@ -181,9 +181,9 @@ def _parts(shapes: Sequence[Shape], edge: float) -> phantom.Parts:
 def _reach(shape: Shape, shapes: Sequence[Shape], edge: float) -> float:
     """How far from its surface a part can still change a voxel, directly or by pushing another shape."""
     own = 0.6 * edge + 1.6 * shape.blend
-    if shape.mode == phantom.PAINT:
+    if shape.mode == solids.PAINT:
         return own
-    return max([own, *(_push(shape, other, edge) for other in shapes if other.mode == phantom.PACK)])
+    return max([own, *(_push(shape, other, edge) for other in shapes if other.mode == solids.PACK)])
 
 
 def _push(shape: Shape, other: Shape, edge: float) -> float:
