@@ -69,7 +69,7 @@ class Look(NamedTuple):
 class Around(NamedTuple):
     """What lies around the brain: grey values (x, y, z) and labels, empty where the brain is stripped.
 
-    `offset`: from voxels of the atlas to voxels of these. Below the lowest plane it goes on (the neck).
+    `offset`: from voxels of the atlas to voxels of these. Below the lowest plane is its mirror image (more neck).
     """
 
     values: Singles
@@ -166,7 +166,7 @@ def _tissues(found: Doubles, noise: Doubles, look: Look, place: Doubles, shares:
     folia = found[CEREBELLUM] / 255.0
     sharp = look.sharpening * (1.0 - 0.55 * deep)
     doubt *= 1.0 - 0.8 * deep
-    a = sharp * np.log(fluid + 0.02) + doubt * (noise[0] + look.widening)
+    a = sharp * np.log(fluid + 0.02) + doubt * min(noise[0] + look.widening, 2.8)
     b = sharp * np.log(grey + 0.02) + doubt * noise[1]
     c = sharp * np.log(white + 0.02) + doubt * (noise[2] - look.narrowing)
     top = max(a, b, c)
@@ -213,7 +213,7 @@ def _surroundings(around: Around, place: Doubles) -> tuple[float, int]:
     """Grey value, trilinear, and label of the nearest voxel."""
     values = around.values
     x, y = place[0] + around.offset[0], place[1] + around.offset[1]
-    z = min(max(place[2] + around.offset[2], 0.0), values.shape[2] - 1.001)
+    z = min(abs(place[2] + around.offset[2]), values.shape[2] - 1.001)
     if x < 0.0 or y < 0.0 or x >= values.shape[0] - 1.001 or y >= values.shape[1] - 1.001:
         return 0.0, 0
     i, j, k = int(x), int(y), int(z)

@@ -45,7 +45,7 @@ class Atlas:
 def atlas() -> Atlas:
     """The maps, made once a process."""
     t1, origin = _template("t1")
-    brain = ndimage.binary_fill_holes(ndimage.binary_closing(t1 > 0, iterations=6))
+    brain = ndimage.binary_fill_holes(ndimage.binary_closing(t1 > 0, iterations=2))
     extent = [np.flatnonzero(brain.any(axis=tuple({0, 1, 2} - {axis})))[[0, -1]] for axis in range(3)]
     part = tuple(slice(max(low - BORDER, 0), high + BORDER + 1) for low, high in extent)
     grey, white = (_template(name)[0][part] for name in ("gm", "wm"))
