@@ -69,7 +69,7 @@ class Look(NamedTuple):
 class Around(NamedTuple):
     """What lies around the brain: grey values (x, y, z) and labels, empty where the brain is stripped.
 
-    `offset`: from voxels of the atlas to voxels of these. Below the lowest plane is its mirror image (more neck).
+    `offset`: from the atlas's voxels to these. Below the lowest plane is its mirror image (more neck).
     """
 
     values: Singles
