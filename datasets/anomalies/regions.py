@@ -4,11 +4,12 @@ Everything is computed in a box around the region. `depth` is the distance from 
 radius: 0 in the centre, 1 on the surface. A wave is (x, y, z, phase), in radians a voxel and radians.
 """
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-from datasets.anomalies.scene import Box, Floats, Scene, Voxel, box_around, offsets, place
+from datasets.anomalies.scene import Box, Floats, Scene, Voxel, box_around, place
 
 Triple = tuple[float, float, float]
 Waves = tuple[tuple[float, float, float, float], ...]
@@ -45,13 +46,38 @@ def region_box(centre: Voxel, radii: Triple, shape: tuple[int, ...]) -> Box:
     return box_around(centre, int(max(radii) / (1 - LUMPINESS)) + 2, shape)
 
 
-def depth_in(away: Floats, radii: Triple, lumps: Waves = ()) -> Floats:
-    """How far voxels `away` (3, x, y, z) from the centre are out, as a share of the radius."""
-    axes = np.asarray(radii, dtype=np.float32).reshape(3, 1, 1, 1)
-    depth: Floats = np.sqrt(((away / axes) ** 2).sum(axis=0))
-    if lumps:
-        depth *= 1 + LUMPINESS * np.clip(sum_of(lumps, away), -1, 1)
+def depth_in(away: Floats, radii: Triple) -> Floats:
+    """How far voxels `away` (3, ...) from the centre are out, as a share of the radius."""
+    x, y, z = (part / np.float32(radius) for part, radius in zip(away, radii, strict=True))
+    depth: Floats = np.sqrt(x * x + y * y + z * z)
     return depth
+
+
+def depth_of(box: Box, centre: Voxel, radii: Triple, lumps: Waves = ()) -> Floats:
+    """How far the voxels of `box` are from `centre`, as a share of the radius; (x, y, z)."""
+    x, y, z = (
+        (np.arange(part.start, part.stop, dtype=np.float32) - c) / np.float32(radius)
+        for part, c, radius in zip(box, centre, radii, strict=True)
+    )
+    depth: Floats = np.empty((x.size, y.size, z.size), dtype=np.float32)
+    across = y[:, None] ** 2 + z**2
+    for plane, along, lump in zip(depth, x, _lumps(lumps, box, centre), strict=True):
+        np.sqrt(across + along**2, out=plane)
+        plane *= lump
+    return depth
+
+
+def _lumps(waves: Waves, box: Box, centre: Voxel) -> Iterator[Floats]:
+    """What the waves multiply the depth by, plane by plane along x, from products of lines."""
+    amplitude = (2 / max(len(waves), 1)) ** 0.5
+    x, y, z = (
+        np.exp(1j * np.outer([wave[axis] for wave in waves], np.arange(part.start, part.stop) - centre[axis]))
+        for axis, part in enumerate(box)
+    )
+    x *= amplitude * np.exp(1j * np.array([[wave[3]] for wave in waves]).reshape(-1, 1))
+    y, z = y.astype(np.complex64), z.astype(np.complex64)
+    for column in x.astype(np.complex64).T:
+        yield 1 + np.float32(LUMPINESS) * np.clip(((y * column[:, None]).T @ z).real, -1, 1)
 
 
 def share_of(box: Box, centre: Voxel, radii: Triple, lumps: Waves, softness: float) -> Floats:
@@ -59,7 +85,10 @@ def share_of(box: Box, centre: Voxel, radii: Triple, lumps: Waves, softness: flo
 
     `softness` is the width of the border as a share of the radius.
     """
-    return smooth_step((1 - depth_in(offsets(box, centre), radii, lumps)) / np.float32(softness))
+    share = depth_of(box, centre, radii, lumps)
+    for plane in share:
+        plane[...] = smooth_step((1 - plane) / np.float32(softness))
+    return share
 
 
 def smooth_step(position: Floats) -> Floats:
@@ -69,23 +98,25 @@ def smooth_step(position: Floats) -> Floats:
     return step
 
 
-def sum_of(waves: Waves, away: Floats) -> Floats:
-    """A smooth random field of variance 1 made of plane waves, (x, y, z)."""
-    total = np.zeros(away.shape[1:], dtype=np.float32)
-    for x, y, z, phase in waves:
-        total += np.cos(x * away[0] + y * away[1] + z * away[2] + phase).astype(np.float32)
-    return total * np.float32((2 / len(waves)) ** 0.5)
+def moved(
+    image: Floats, centre: Voxel, radii: Triple, come_from: Callable[[Floats, Floats], Floats]
+) -> Floats:
+    """`image` with the inside of the ellipsoid resampled, cubic, in the range of the box around it.
 
-
-def resampled(image: Floats, box: Box, inside: NDArray[np.bool_], sources: Floats) -> Floats:
-    """`image` with new values where `inside` (bool, of the box's shape), cubic, from `sources` (3, voxels).
-
-    Sources are voxels of the whole image and should lie in the box. Values stay in the range of the box.
+    `come_from` takes places (3, voxels) from the centre, in voxels, and their depths, and returns where their
+    values come from, in the same form; these should lie in the ellipsoid.
     """
-    result, old = image.copy(), image[box]
-    start = np.array([[part.start] for part in box], dtype=np.float32)
-    values = ndimage.map_coordinates(old, sources - start, order=CUBIC, mode="nearest")
-    result[box][inside] = np.clip(values, old.min(), old.max())
+    result, box = image.copy(), region_box(centre, radii, image.shape)
+    old, depth = image[box], depth_of(box, centre, radii)
+    coefficients = ndimage.spline_filter(old, order=CUBIC, output=np.float32, mode="nearest")
+    low, high = old.min(), old.max()
+    first = np.array([[c - part.start] for c, part in zip(centre, box, strict=True)], dtype=np.float32)
+    for x, (plane, inside) in enumerate(zip(result[box], depth < 1, strict=True)):
+        y, z = np.nonzero(inside)
+        away = np.stack([np.full(y.size, x), y, z]).astype(np.float32) - first
+        places = come_from(away, depth[x][inside]) + first
+        values = ndimage.map_coordinates(coefficients, places, order=CUBIC, mode="nearest", prefilter=False)
+        plane[inside] = np.clip(values, low, high)
     return result
 
 

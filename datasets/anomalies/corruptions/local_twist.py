@@ -5,14 +5,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from datasets.anomalies.regions import (
-    depth_in,
-    draw_radii,
-    lively,
-    region_box,
-    resampled,
-    smooth_step,
-)
+from datasets.anomalies.regions import draw_radii, lively, moved, smooth_step
 from datasets.anomalies.scene import (
     EVERYWHERE,
     Category,
@@ -22,7 +15,6 @@ from datasets.anomalies.scene import (
     Scene,
     Voxel,
     graded,
-    offsets,
 )
 
 
@@ -64,16 +56,13 @@ class LocalTwist:
 
 def twisted(image: Floats, twist: LocalTwist) -> Floats:
     """`image` with the ball turned; distances from the centre stay what they are."""
-    radii = (twist.radius,) * 3
-    box = region_box(twist.centre, radii, image.shape)
-    away = offsets(box, twist.centre)
-    depth = depth_in(away, radii)
-    inside = depth < 1
-    angle = twist.angle * smooth_step((1 - depth[inside]) / np.float32(1 - twist.core))
     first, second = (twist.axis + 1) % 3, (twist.axis + 2) % 3
-    sources = away[:, inside]
-    u, v = sources[first].copy(), sources[second].copy()
-    sources[first] = np.cos(angle) * u - np.sin(angle) * v
-    sources[second] = np.sin(angle) * u + np.cos(angle) * v
-    origin = np.array(twist.centre, dtype=np.float32).reshape(3, 1)
-    return resampled(image, box, inside, sources + origin)
+
+    def turned(away: Floats, depth: Floats) -> Floats:
+        angle = twist.angle * smooth_step((1 - depth) / np.float32(1 - twist.core))
+        sources = away.copy()
+        sources[first] = np.cos(angle) * away[first] - np.sin(angle) * away[second]
+        sources[second] = np.sin(angle) * away[first] + np.cos(angle) * away[second]
+        return sources
+
+    return moved(image, twist.centre, (twist.radius,) * 3, turned)

@@ -41,15 +41,15 @@ class NoiseBurst:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, scene: Scene, difficulty: Difficulty) -> Self:
-        """A deviation of about 8, 5 or 2.7 times the scan's own noise."""
+        """A deviation of about 9, 5 or 2.7 times the scan's own noise."""
         share = graded(difficulty, (0.11, 0.15), (0.09, 0.12), (0.07, 0.10))
-        times = graded(difficulty, (7.5, 9.0), (4.4, 5.6), (2.3, 3.0))
+        times = graded(difficulty, (8.5, 10.0), (4.8, 5.8), (2.4, 3.0))
         radii = draw_radii(rng, scene.subject.image.shape, share)
         return cls(
             centre=place(rng, scene.subject.foreground, round(max(radii))),
             radii=radii,
             lumps=draw_lumps(rng, radii),
-            softness=float(rng.uniform(0.3, 0.6)),
+            softness=float(rng.uniform(0.25, 0.45)),
             deviation=float(rng.uniform(*times)) * scene.subject.noise,
             grain=float(rng.uniform(0.35, 0.8)),
             pattern=int(rng.integers(2**32)),

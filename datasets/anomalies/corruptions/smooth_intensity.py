@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from datasets.anomalies.regions import Triple, Waves, depth_in, draw_lumps, draw_radii, region_box
+from datasets.anomalies.regions import Triple, Waves, depth_of, draw_lumps, draw_radii, region_box
 from datasets.anomalies.scene import (
     EVERYWHERE,
     Category,
@@ -18,7 +18,6 @@ from datasets.anomalies.scene import (
     Scene,
     Voxel,
     graded,
-    offsets,
     place,
 )
 
@@ -65,7 +64,7 @@ def with_change(image: Floats, change: SmoothIntensity) -> Floats:
     """`image` with the amplitude added, cut off at 0 and at the brightest voxel around."""
     result = image.copy()
     box = region_box(change.centre, change.radii, image.shape)
-    depth = depth_in(offsets(box, change.centre), change.radii, change.lumps)
+    depth = depth_of(box, change.centre, change.radii, change.lumps)
     share = np.clip((1 - depth) / np.float32(change.softness), 0, 1)
     changed = np.clip(image[box] + share * np.float32(change.amplitude), 0, max(float(image[box].max()), 1.0))
     result[box] = np.where(share > 0, changed, image[box])

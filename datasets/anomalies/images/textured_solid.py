@@ -80,13 +80,16 @@ class TexturedSolid:
 def with_solid(image: Floats, solid: TexturedSolid) -> Floats:
     """`image` with the solid in it; only a box around it is computed."""
     result = image.copy()
-    box = box_around(solid.centre, int(3**0.5 * max(solid.radii)) + 1, image.shape)
+    corner = 3 ** (0.5 - 1 / solid.power) * max(solid.radii)
+    box = box_around(solid.centre, int(corner) + 1, image.shape)
     turned = np.tensordot(rotation(solid.angles), offsets(box, solid.centre), 1)
     u, v, w = (turned[axis] / np.float32(radius) for axis, radius in enumerate(solid.radii))
     power = np.float32(solid.power)
     depth = (np.abs(u) ** power + np.abs(v) ** power + np.abs(w) ** power) ** (1 / power)
     share = np.float32(solid.opacity) * smooth_step((1 - depth) / np.float32(solid.softness))
-    brightness = brightness_of(solid.material, solid.pattern, u, v, w)
+    inside = share > 0
+    brightness = brightness_of(solid.material, solid.pattern, u[inside], v[inside], w[inside])
     value = np.float32(solid.intensity) + np.float32(solid.contrast) * (brightness - np.float32(0.5))
-    result[box] += share * (np.clip(value, DARKEST, BRIGHTEST) - result[box])
+    host = result[box][inside]
+    result[box][inside] = host + share[inside] * (np.clip(value, DARKEST, BRIGHTEST) - host)
     return result

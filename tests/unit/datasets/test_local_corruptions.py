@@ -28,8 +28,8 @@ from datasets.anomalies.corruptions.radial import pulled
 from datasets.anomalies.corruptions.sink_deformation import SinkDeformation, sink
 from datasets.anomalies.corruptions.smooth_intensity import SmoothIntensity, with_change
 from datasets.anomalies.corruptions.source_deformation import SourceDeformation, source
-from datasets.anomalies.regions import depth_in, region_box, share_of
-from datasets.anomalies.scene import Difficulty, Scene, offsets
+from datasets.anomalies.regions import depth_of, region_box, share_of
+from datasets.anomalies.scene import Difficulty, Scene
 from tests.unit.datasets.conftest import scene
 
 CENTRE, SIDES = (15, 16, 17), 33
@@ -57,7 +57,7 @@ def _ramp() -> NDArray[np.float32]:
 
 
 def _depth(radii: tuple[float, float, float] = RADII) -> NDArray[np.float32]:
-    return depth_in(offsets((slice(0, SIDES),) * 3, CENTRE), radii)
+    return depth_of((slice(0, SIDES),) * 3, CENTRE, radii)
 
 
 def test_there_are_at_least_eight() -> None:
