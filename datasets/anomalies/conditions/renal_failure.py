@@ -1,4 +1,4 @@
-"""A medical condition: renal failure, so shrunken kidneys on both sides and, late, free fluid."""
+"""A medical condition: renal failure, so shrunken kidneys on both sides and free fluid."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Self
@@ -23,10 +23,10 @@ class RenalFailure:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, scene: Scene, difficulty: Difficulty) -> Self:
-        """About 0.15, 0.35 or 0.55 times, with much, little or no fluid."""
+        """About 0.15, 0.35 or 0.55 times, with much, some or hardly any fluid."""
         return cls(
             kidneys=float(rng.uniform(*graded(difficulty, (0.10, 0.20), (0.30, 0.40), (0.50, 0.60)))),
-            ascites=float(rng.uniform(*graded(difficulty, (0.5, 0.8), (0.10, 0.25), (0.0, 0.0)))),
+            ascites=float(rng.uniform(*graded(difficulty, (0.5, 0.8), (0.10, 0.25), (0.05, 0.12)))),
         )
 
     def apply(self, scene: Scene) -> Floats:
