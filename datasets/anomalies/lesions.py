@@ -18,6 +18,8 @@ from datasets.fields import gaussian_field
 from datasets.populations.registry import POPULATIONS
 
 SEEDS = 2**32
+CELLS = 64  # a side, on which places are searched
+TRIES = 20
 LEAST_VOXELS = 2.0  # half axis of the smallest lesion
 LARGEST = 0.2  # half axis of the largest, as a share of the side
 LUMPS = ((0.55, 0.85), (0.25, 0.5))  # scale as a share of the radius, and strength
@@ -175,8 +177,19 @@ def moved(values: Floats, sources: Floats, order: int = 1) -> Floats:
 
 def where_in(rng: np.random.Generator, scene: Scene, names: Sequence[str], reach: float) -> Voxel:
     """A place in one of the tissues or organs; in the anatomy if the scan has no labels or none of them."""
-    found = scene.tissue(*names)
-    return place(rng, found if found.any() else scene.subject.foreground, round(reach))
+    step = -(-min(scene.subject.image.shape) // CELLS)
+    cells = labelled(scene, (slice(None, None, step),) * 3, *names)
+    if not cells.any():  # thinner than the cells, or unknown
+        found = scene.tissue(*names)
+        return place(rng, found if found.any() else scene.subject.foreground, round(reach))
+    cell = np.array(place(rng, cells, round(reach / step))) * step
+    last = np.array(scene.subject.image.shape) - 1
+    for _ in range(TRIES):
+        x, y, z = (int(c) for c in np.clip(cell + rng.integers(-(step // 2), step - step // 2, 3), 0, last))
+        if labelled(scene, (slice(x, x + 1), slice(y, y + 1), slice(z, z + 1)), *names).all():
+            return x, y, z
+    x, y, z = (int(c) for c in cell)
+    return x, y, z
 
 
 def apart(scene: Scene, centre: Voxel, reach: float, value: float) -> float:

@@ -52,13 +52,14 @@ class AbdominalCyst:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, scene: Scene, difficulty: Difficulty) -> Self:
-        """About 30, 20 or 13 mm in radius: larger than those that many healthy people have."""
-        radii = millimetres(rng, scene, graded(difficulty, (24, 36), (16, 24), (11.5, 15)), 0.12)
+        """About 23, 16 or 12 mm in radius: larger than those that many healthy people have."""
+        radii = millimetres(rng, scene, graded(difficulty, (19, 28), (14, 19), (11, 14)), 0.12)
         spacing = float(np.mean(scene.subject.spacing_mm))
         fluid = hounsfield(scene, float(rng.uniform(0, 22)))
+        places = graded(difficulty, FAT, ORGANS + FAT, ORGANS + FAT)
         found = [
-            where_in(rng, scene, PLACES[int(rng.integers(len(PLACES)))], 0.6 * mean(radii))
-            for _ in range(graded(difficulty, 8, 3, 1))
+            where_in(rng, scene, places[int(rng.integers(len(places)))], 0.6 * mean(radii))
+            for _ in range(graded(difficulty, 16, 4, 1))
         ]
         return cls(
             centre=max(found, key=lambda centre: apart(scene, centre, 0.6 * mean(radii), fluid)),
@@ -66,11 +67,11 @@ class AbdominalCyst:
             form=seed(rng),
             lumpiness=float(rng.uniform(0.02, 0.06)),
             intensity=fluid,
-            wall=hounsfield(scene, float(rng.uniform(45, 90))),
+            wall=hounsfield(scene, float(rng.uniform(*graded(difficulty, (80, 350), (60, 160), (45, 90))))),
             thickness=max(float(rng.uniform(1.2, 2.5)) / spacing, 0.7),
             septa=int(rng.choice([0, 0, 2, 4])),
             opacity=float(rng.uniform(*graded(difficulty, (0.97, 1.0), (0.75, 0.9), (0.35, 0.5)))),
-            kept=float(rng.uniform(0.3, 0.6)),
+            kept=float(rng.uniform(0.5, 0.8)),
             reach=float(rng.uniform(1.6, 2.1)),
             pattern=seed(rng),
         )
@@ -94,11 +95,5 @@ class AbdominalCyst:
         return inside
 
 
-PLACES = (
-    ("pancreas",),
-    ("spleen",),
-    ("liver",),
-    ("kidneys",),
-    ("fat", "small-bowel"),
-    ("reproductive", "bladder"),
-)
+ORGANS = (("pancreas",), ("spleen",), ("liver",), ("kidneys",), ("reproductive", "bladder"))
+FAT = (("fat", "small-bowel"), ("fat",))  # where fluid stands out most

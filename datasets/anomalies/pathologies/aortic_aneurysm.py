@@ -57,7 +57,7 @@ class AorticAneurysm:
             hounsfield(scene, float(rng.uniform(28, 45))),
             bulge / float(np.mean(scene.subject.spacing_mm)),
         )
-        found = [_below_kidneys(rng, scene) for _ in range(graded(difficulty, 6, 3, 1))]
+        found = _below_kidneys(rng, scene, graded(difficulty, 6, 3, 1))
         return cls(
             centre=max(found, key=lambda centre: apart(scene, centre, size, clot)),
             radius=float(rng.uniform(8.5, 10.5)),
@@ -131,13 +131,12 @@ def axis_of(crop: Crop, centre: Voxel) -> tuple[NDArray[np.float32], NDArray[np.
     return lines[0], lines[1]
 
 
-def _below_kidneys(rng: np.random.Generator, scene: Scene) -> Voxel:
-    """In the lower half of the aorta in the belly, away from where it divides."""
+def _below_kidneys(rng: np.random.Generator, scene: Scene, tries: int) -> list[Voxel]:
+    """Places in the lower half of the aorta in the belly, away from where it divides."""
     aorta = scene.tissue("aorta")
-    if not aorta.any():
-        return place(rng, scene.subject.foreground, round(0.08 * min(aorta.shape)))
     heights = np.flatnonzero(aorta.any(axis=(0, 1)))
-    low, high = np.quantile(heights, [0.12, 0.42])
-    part = np.zeros_like(aorta)
-    part[:, :, int(low) : int(high) + 1] = aorta[:, :, int(low) : int(high) + 1]
-    return place(rng, part, 0)
+    if not heights.size:
+        return [place(rng, scene.subject.foreground, round(0.08 * min(aorta.shape))) for _ in range(tries)]
+    low, high = (int(height) for height in np.quantile(heights, [0.12, 0.42]))
+    flat = np.argwhere(aorta[:, :, low : high + 1])
+    return [(int(x), int(y), int(z) + low) for x, y, z in rng.choice(flat, tries)]

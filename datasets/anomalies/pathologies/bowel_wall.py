@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from datasets.anomalies.lesions import Crop, grain, has_labels, mean, millimetres, seed, step
+from datasets.anomalies.lesions import Crop, grain, has_labels, mean, millimetres, seed, step, where_in
 from datasets.anomalies.regions import Triple, depth_in
 from datasets.anomalies.scene import Category, Difficulty, Floats, Group, Scene, Voxel, graded, place
 from datasets.anomalies.shades import enhanced, hounsfield
@@ -96,9 +96,9 @@ HOLLOW = 0.55  # share of the grey value of fat below which bowel holds gas
 
 def _at_lumen(rng: np.random.Generator, scene: Scene) -> Voxel:
     """In gas or fluid of the colon; where labels are not known, in whatever is as dark as gas in the body."""
-    hollow = scene.tissue("colon-gas", "colon-fluid")
-    if not hollow.any():
-        hollow = (scene.subject.image < gas_below(scene)) & scene.subject.foreground
+    if has_labels(scene):
+        return where_in(rng, scene, ("colon-gas", "colon-fluid"), 2)
+    hollow = (scene.subject.image < gas_below(scene)) & scene.subject.foreground
     return place(rng, hollow if hollow.any() else scene.subject.foreground, 2)
 
 

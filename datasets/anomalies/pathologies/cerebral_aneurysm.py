@@ -1,11 +1,9 @@
 """A saccular aneurysm of a cerebral artery: blood that looks as in the artery, at times with clot."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from datasets.anomalies.lesions import (
     Crop,
@@ -19,9 +17,10 @@ from datasets.anomalies.lesions import (
     pushed_from,
     seed,
     step,
+    where_in,
 )
 from datasets.anomalies.regions import Triple, depth_in
-from datasets.anomalies.scene import Category, Difficulty, Floats, Group, Scene, Voxel, graded, place
+from datasets.anomalies.scene import Category, Difficulty, Floats, Group, Scene, Voxel, graded
 from datasets.anomalies.shades import modality, tissue
 
 
@@ -105,13 +104,8 @@ CANDIDATES = 6  # vessels of which the lowest is taken
 
 def _vessel(rng: np.random.Generator, scene: Scene) -> Voxel:
     """The lowest of a few voxels of vessels, where the arteries of the circle of Willis are."""
-    found = next((part for part in _likely(scene) if part.any()), scene.subject.foreground)
-    return min((place(rng, found, 0) for _ in range(CANDIDATES)), key=lambda voxel: voxel[2])
-
-
-def _likely(scene: Scene) -> Iterator[NDArray[np.bool_]]:
-    yield scene.tissue("vessels")
-    yield scene.tissue("csf")
+    names = ("vessels",) if scene.tissue("vessels").any() else ("csf",)
+    return min((where_in(rng, scene, names, 0) for _ in range(CANDIDATES)), key=lambda voxel: voxel[2])
 
 
 def _values(crop: Crop) -> tuple[float, float]:
