@@ -43,8 +43,12 @@ class Crop:
     away: Floats
 
     @classmethod
-    def around(cls, scene: Scene, centre: Voxel, reach: float) -> "Crop":
-        box = box_around(centre, int(reach) + 2, scene.subject.image.shape)
+    def around(cls, scene: Scene, centre: Voxel, reach: float, upwards: float | None = None) -> "Crop":
+        """The voxels at most about `reach` from `centre` (`upwards` along z, if that differs)."""
+        x, y, z = box_around(centre, int(reach) + 2, scene.subject.image.shape)
+        if upwards is not None:
+            z = box_around(centre, int(upwards) + 2, scene.subject.image.shape)[2]
+        box = x, y, z
         return cls(scene, box, scene.subject.image[box], offsets(box, centre))
 
     @property
@@ -74,7 +78,7 @@ class Crop:
         if not firm.any():
             return np.ones(self.shape, dtype=np.float32)
         return smooth_step(
-            (ndimage.distance_transform_edt(~firm).astype(np.float32) - 0.5) / np.float32(voxels)
+            (ndimage.distance_transform_cdt(~firm, "taxicab").astype(np.float32) - 0.5) / np.float32(voxels)
         )
 
     def replaced(self, values: NDArray[np.floating]) -> Floats:
@@ -111,8 +115,20 @@ def step(position: NDArray[np.floating]) -> Floats:
 
 def grain(pattern: int, shape: tuple[int, ...], voxels: float) -> Floats:
     """A smooth random field of variance 1, (x, y, z), whose details are some `voxels` wide."""
-    rng = np.random.default_rng(pattern)
-    return gaussian_field(rng, shape, (1.0,) * len(shape), [(max(voxels, 0.6) / 2, 1.0)])
+    return smooth_field(pattern, shape, [(max(voxels, 0.6) / 2, 1.0)])
+
+
+def smooth_field(pattern: int, shape: tuple[int, ...], parts: Sequence[tuple[float, float]]) -> Floats:
+    """As `gaussian_field`, scales in voxels, but drawn on as few nodes as show it, and cubic between."""
+    step = max(int(min(scale for scale, _ in parts)), 1)
+    nodes = tuple(-(-size // step) + 1 for size in shape)
+    field = gaussian_field(np.random.default_rng(pattern), nodes, (float(step),) * len(shape), parts)
+    if step == 1:
+        return field[tuple(slice(size) for size in shape)]
+    for axis, size in enumerate(shape):
+        weights = ndimage.zoom(np.eye(nodes[axis], dtype=np.float32), (size / nodes[axis], 1), order=3)
+        field = np.moveaxis(np.tensordot(weights, field, axes=(1, axis)), 0, axis)
+    return field
 
 
 def millimetres(
@@ -134,7 +150,7 @@ def lumpy_depth(crop: Crop, radii: Triple, form: int, lumpiness: float) -> Float
     """The depth in an ellipsoid with bulges and hollows of about `lumpiness` of its radius."""
     radius = mean(radii)
     parts = [(scale * radius, strength) for scale, strength in LUMPS]
-    field = gaussian_field(np.random.default_rng(form), crop.shape, (1.0,) * 3, parts)
+    field = smooth_field(form, crop.shape, parts)
     depth: Floats = depth_in(crop.away, radii) * (1 + np.float32(lumpiness) * np.clip(field, -2.2, 2.2))
     return depth
 

@@ -76,8 +76,8 @@ class AorticAneurysm:
 
     def apply(self, scene: Scene) -> Floats:
         spacing = np.array(scene.subject.spacing_mm, dtype=np.float32)
-        reach = REACH * (self.radius + self.bulge) + self.bulge
-        crop = Crop.around(scene, self.centre, max(reach, 2.2 * self.length) / float(spacing.min()))
+        reach = (REACH * (self.radius + self.bulge) + self.bulge) / float(spacing[:2].min())
+        crop = Crop.around(scene, self.centre, reach, 2 * self.length / float(spacing[2]))
         bump = np.exp(-((crop.away[2] * spacing[2] / np.float32(self.length)) ** 2))
         across = self._across(crop, bump)
         wall = self.radius + self.bulge * bump
@@ -110,7 +110,7 @@ class AorticAneurysm:
         return inside
 
 
-REACH = 1.7  # sac radii
+REACH = 1.5  # sac radii
 
 
 def axis_of(crop: Crop, centre: Voxel) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -50,12 +50,12 @@ class LiverMetastases:
     def draw(cls, rng: np.random.Generator, scene: Scene, difficulty: Difficulty) -> Self:
         """One to four of about 20, 15 or 13 mm in radius; the hard ones are single and faint."""
         size = graded(difficulty, (17, 25), (13, 17), (11, 15))
-        radii = millimetres(rng, scene, size)
+        radii = _seen(millimetres(rng, scene, size))
         many = int(rng.integers(*graded(difficulty, (1, 4), (0, 3), (0, 1))))
         centre = where_in(rng, scene, ("liver",), 0.9 * mean(radii))
         others = []
         for _ in range(many):
-            smaller = millimetres(rng, scene, (0.7 * size[0], size[0]))
+            smaller = _seen(millimetres(rng, scene, (0.7 * size[0], size[0])))
             others.append((where_in(rng, scene, ("liver",), 0.9 * mean(smaller)), smaller, seed(rng)))
         core, margin, rim = _values(scene, difficulty, rng)
         return cls(
@@ -67,8 +67,8 @@ class LiverMetastases:
             core=core,
             margin=margin,
             rim=rim,
-            softness=float(rng.uniform(*graded(difficulty, (0.05, 0.15), (0.1, 0.25), (0.2, 0.4)))),
-            opacity=float(rng.uniform(*graded(difficulty, (0.95, 1.0), (0.8, 0.95), (0.5, 0.7)))),
+            softness=float(rng.uniform(*graded(difficulty, (0.05, 0.15), (0.1, 0.25), (0.12, 0.25)))),
+            opacity=float(rng.uniform(*graded(difficulty, (0.95, 1.0), (0.85, 0.95), (0.7, 0.85)))),
             pattern=seed(rng),
         )
 
@@ -89,14 +89,20 @@ class LiverMetastases:
         return (value * (1 + 0.03 * uneven)).astype(np.float32)
 
 
+LEAST = 2.6  # voxels; a fainter border than of other lesions makes what is seen smaller
 CALCIFIED = 0.1  # share, besides those that could not be seen otherwise
+
+
+def _seen(radii: Triple) -> Triple:
+    x, y, z = (max(radius, LEAST) for radius in radii)
+    return x, y, z
 
 
 def _values(scene: Scene, difficulty: Difficulty, rng: np.random.Generator) -> tuple[float, float, float]:
     """Darker by so many deviations of the noise where that is still denser than water, else calcified."""
     liver = _liver(scene)
     contrast = scene.subject.noise * float(
-        rng.uniform(*graded(difficulty, (6.3, 7.5), (4.6, 5.6), (2.8, 3.6)))
+        rng.uniform(*graded(difficulty, (6.3, 7.5), (4.6, 5.6), (3.0, 3.8)))
     )
     if rng.random() > CALCIFIED and liver - contrast > hounsfield(scene, -10):
         return liver - contrast, liver - 0.85 * contrast, liver + 0.15 * contrast * enhanced(scene)

@@ -243,14 +243,17 @@ def test_a_renal_mass_lies_at_a_kidney_and_bulges_out_of_it() -> None:
 
 
 def test_a_cyst_of_the_abdomen_is_fluid_with_a_denser_wall() -> None:
-    where = _scene("abdomen")
+    where, found = _scene("abdomen"), []
     for seed in SEEDS:
         cyst = replace(_drawn(AbdominalCyst, where, seed), septa=0, opacity=1.0, lumpiness=0.0)
         after, depth = cyst.apply(where), _depth(where, cyst)
         freedom = lesions.Crop.around(where, (32, 32, 32), SIDES).freedom()
         core = (depth < 0.5) & (freedom == 1)
-        assert after[core].mean() == pytest.approx(cyst.intensity, abs=0.03)
+        if core.any():  # not all of it under the skin
+            found.append(float(after[core].mean()) - cyst.intensity)
         assert cyst.wall > cyst.intensity
+    assert found == pytest.approx([0.0] * len(found), abs=0.03)
+    assert found
 
 
 def test_a_thickened_wall_narrows_the_colon_where_the_lesion_is_and_nowhere_else() -> None:
