@@ -29,8 +29,8 @@ class Breathing:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, scene: Scene, difficulty: Difficulty) -> Self:
-        """By about 3.2, 1.8 or 0.9 % of the sides in 7 to 13 breaths."""
-        share = graded(difficulty, (0.026, 0.038), (0.015, 0.021), (0.007, 0.011))
+        """By about 4.5, 2.5 or 1.2 % of the sides in 7 to 13 breaths."""
+        share = graded(difficulty, (0.038, 0.052), (0.022, 0.029), (0.010, 0.015))
         rise, slide = (float(part) for part in rng.uniform(*share, 2))
         return cls(
             breaths=float(rng.uniform(7, 13)),

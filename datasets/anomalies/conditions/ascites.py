@@ -22,8 +22,8 @@ class Ascites:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, scene: Scene, difficulty: Difficulty) -> Self:
-        """About 0.9, 0.5 or 0.2."""
-        return cls(float(rng.uniform(*graded(difficulty, (0.75, 1.0), (0.4, 0.6), (0.12, 0.25)))))
+        """About 1, 0.5 or 0.2."""
+        return cls(float(rng.uniform(*graded(difficulty, (0.9, 1.15), (0.4, 0.6), (0.12, 0.25)))))
 
     def apply(self, scene: Scene) -> Floats:
         return redrawn(scene, {"ascites": self.amount})

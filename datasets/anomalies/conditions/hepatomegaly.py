@@ -22,8 +22,8 @@ class Hepatomegaly:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, scene: Scene, difficulty: Difficulty) -> Self:
-        """About 2, 1.5 or 1.16 times."""
-        return cls(float(rng.uniform(*graded(difficulty, (1.8, 2.3), (1.4, 1.6), (1.12, 1.2)))))
+        """About 2.4, 1.5 or 1.16 times."""
+        return cls(float(rng.uniform(*graded(difficulty, (2.1, 2.8), (1.4, 1.6), (1.12, 1.2)))))
 
     def apply(self, scene: Scene) -> Floats:
         return redrawn(scene, {"liver": self.volume})

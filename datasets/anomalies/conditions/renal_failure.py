@@ -26,7 +26,7 @@ class RenalFailure:
         """About 0.15, 0.35 or 0.55 times, with much, some or hardly any fluid."""
         return cls(
             kidneys=float(rng.uniform(*graded(difficulty, (0.10, 0.20), (0.30, 0.40), (0.50, 0.60)))),
-            ascites=float(rng.uniform(*graded(difficulty, (0.5, 0.8), (0.10, 0.25), (0.05, 0.12)))),
+            ascites=float(rng.uniform(*graded(difficulty, (0.8, 1.0), (0.25, 0.40), (0.05, 0.12)))),
         )
 
     def apply(self, scene: Scene) -> Floats:

@@ -22,8 +22,8 @@ class Splenomegaly:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, scene: Scene, difficulty: Difficulty) -> Self:
-        """About 5, 2.7 or 1.6 times."""
-        return cls(float(rng.uniform(*graded(difficulty, (4.2, 6.0), (2.3, 3.1), (1.5, 1.8)))))
+        """About 6.5, 3 or 1.6 times."""
+        return cls(float(rng.uniform(*graded(difficulty, (5.5, 8.0), (2.6, 3.4), (1.5, 1.8)))))
 
     def apply(self, scene: Scene) -> Floats:
         return redrawn(scene, {"spleen": self.volume})

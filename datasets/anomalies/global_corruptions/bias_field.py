@@ -26,8 +26,8 @@ class BiasField:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, scene: Scene, difficulty: Difficulty) -> Self:
-        """A deviation of about 16, 10 or 6 % of the grey value, over half to one cycle."""
-        amount = graded(difficulty, (0.14, 0.18), (0.085, 0.115), (0.05, 0.07))
+        """A deviation of about 19, 10 or 6 % of the grey value, over half to one cycle."""
+        amount = graded(difficulty, (0.17, 0.21), (0.085, 0.115), (0.05, 0.07))
         return cls(float(rng.uniform(*amount)), draw_waves(rng, WAVES, CYCLES))
 
     def apply(self, scene: Scene) -> Floats:

@@ -24,8 +24,8 @@ class ContrastDrift:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, scene: Scene, difficulty: Difficulty) -> Self:
-        """Exponents from about 0.6 to 1.6, 0.73 to 1.35 or 0.83 to 1.2."""
-        amount = float(rng.uniform(*graded(difficulty, (0.42, 0.52), (0.26, 0.34), (0.15, 0.21))))
+        """Exponents from about 0.58 to 1.7, 0.73 to 1.35 or 0.83 to 1.2."""
+        amount = float(rng.uniform(*graded(difficulty, (0.50, 0.60), (0.26, 0.34), (0.15, 0.21))))
         dark = float(scene.subject.image.min())
         return cls(int(rng.integers(3)), amount if rng.random() < 0.5 else -amount, dark)
 
