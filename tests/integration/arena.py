@@ -60,6 +60,8 @@ def spec_text(**changes: Any) -> str:
         "batch_size": "2",
         "memory": "67_108_864",
         "output_per_case": "262_144",
+        "local": "[textured-lesion, poisson-patch, local-shuffle]",  # what can be seen at this size
+        "global": "[slice-dropout, blur]",
         **{key: str(value) for key, value in changes.items()},
     }
     lines = (ROOT / "challenges" / "demo.yaml").read_text(encoding="utf-8").splitlines()
