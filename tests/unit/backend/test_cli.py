@@ -105,7 +105,9 @@ def test_a_challenge_is_built_by_a_secret_of_its_own_and_registered(
 ) -> None:
     secrets: list[bytes] = []
 
-    def build(challenge: spec.Challenge, secret: bytes, out: Path, progress: Any, workers: int) -> Any:
+    def build(
+        challenge: spec.Challenge, secret: bytes, out: Path, progress: Any, workers: int, private: Any
+    ) -> Any:
         secrets.append(secret)
         progress("brain", 1, 1)
         return write_datasets(out)
