@@ -106,5 +106,5 @@ def descriptor(data: bytes) -> dict[str, Any]:
 def save(path: Path, members: list[Member], compress: bool = False) -> Path:
     """Write an archive as `docker save` would, through gzip if asked."""
     data = tar(*members)
-    path.write_bytes(gzip.compress(data, 1) if compress else data)
+    path.write_bytes(gzip.compress(data, 1, mtime=0) if compress else data)
     return path

@@ -107,7 +107,14 @@ class TestDamage:
         with suppress(ArchiveRejected):
             assert inspect_archive(path, LIMITS).layers == tuple(map(digest, image.layers))
 
-    @pytest.mark.parametrize("data", [b"no tar at all", b"x" * 4096, gzip.compress(b"x" * 4096)])
+    @pytest.mark.parametrize(
+        "data",
+        [
+            pytest.param(b"no tar at all", id="text"),
+            pytest.param(b"x" * 4096, id="a block"),
+            pytest.param(gzip.compress(b"x" * 4096), id="compressed"),
+        ],
+    )
     def test_a_layer_that_is_no_tar_is_rejected(self, tmp_path: Path, data: bytes) -> None:
         assert rejected(tmp_path, Image(layers=[data]).docker()).code is Code.ARCHIVE_LAYER_UNREADABLE
 
