@@ -130,6 +130,7 @@ def test_the_viewer_follows_its_slider_and_the_address_keeps_the_slice(site: Sit
     expect(tab.page).to_have_url(re.compile(r"axis=2&slice=9$"))
     tab.page.get_by_role("link", name="Coronal").click()
     expect(picture).to_have_attribute("src", re.compile(r"/1/\d+\.webp"))
+    tab.page.wait_for_load_state("networkidle")
     assert tab.page.get_by_role("img").evaluate_all(
         "images => images.every((image) => image.naturalWidth >= 192)"
     )
