@@ -7,6 +7,7 @@
     out/<dataset>/test/<opaque>.nii.gz                  seen by containers only
     out/<dataset>/test_label/<task>/<opaque>.nii.gz[.txt]   hidden
     out/<dataset>/analysis/, analysis_label/            the same, of the analysis sets
+    out/built-from.json                                 the challenge as it was, hidden
 
 Every file is whole or absent. While a build is under way each finished case leaves a record in `.build`, so
 that a build that was cut short goes on where it stopped.
@@ -24,7 +25,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from challenges.spec import Challenge
-from datasets import batches, disk, manifest, plan, volume
+from datasets import batches, disk, manifest, origin, plan, volume
 from datasets.anomalies.kinds import known
 from datasets.make import Job, label_texts, make
 from datasets.manifest import Case, File, Manifest
@@ -66,10 +67,12 @@ def build(
     plan.check(challenge, kinds)
     seeds = Seeds(secret)
     disk.check(disk.need(challenge, kinds, out))
-    return {
+    built = {
         slug: _build_dataset(Job(challenge, slug, seeds, out / slug, private), progress, workers)
         for slug in challenge.datasets
     }
+    origin.keep(out, challenge, private)
+    return built
 
 
 def verify(folder: Path, described: Manifest, workers: int = 1) -> None:

@@ -19,7 +19,7 @@ from datasets.anomalies.insert import Altered, alter_globally, insert_local
 from datasets.anomalies.kinds import Kinds, known
 from datasets.anomalies.scene import CATEGORIES, Scene, place
 from datasets.anomalies.toys.sphere import Sphere, ball_mask
-from datasets.finalise import finalise
+from datasets.finalise import Finished, finalise
 from datasets.manifest import Case, File
 from datasets.planned import Ball, Planned
 from datasets.populations.registry import POPULATIONS
@@ -106,6 +106,13 @@ def make(job: Job, case: Planned) -> Case:
         volume.write_bytes(path, text.encode())
     volume.write_bytes(job.record(case.id), written.model_dump_json().encode())
     return written
+
+
+def twin(job: Job, case: Planned) -> Finished:
+    """The scan that the case would be without its anomaly: the same person, shift and noise. No files."""
+    subject = _subject(job, case, "subject")
+    rng = job.generator(case.whose, "finish")
+    return finalise(POPULATIONS[job.dataset.population], subject, subject.image, None, rng)
 
 
 def label_texts(job: Job, case: Case) -> list[tuple[Path, str]]:
