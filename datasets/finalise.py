@@ -15,6 +15,7 @@ from datasets.populations.subject import Population, Subject
 from datasets.volume import LEVELS
 
 ROBUST_MAXIMUM = 99.5  # percentile of the anatomy
+FARTHEST = 0.4  # voxels that a scan is moved along each axis at most
 SAMPLED = 2**22  # voxels that are enough to know it
 
 
@@ -37,13 +38,14 @@ def finalise(
 
     The scale is taken from the subject before alteration: a bright anomaly must not darken the rest.
     """
-    shift = rng.uniform(-0.4, 0.4, 3)
+    shift = rng.uniform(-FARTHEST, FARTHEST, 3)
     gain = rng.uniform(0.86, 0.93) / max(_brightest(subject), 0.1)
-    finished = population.with_noise(rng, _shifted(image, shift), subject.noise)
+    noise = subject.noise * (_share_lost(shift) if subject.grainy else 1.0)
+    finished = population.with_noise(rng, _shifted(image, shift), noise)
     quantise(finished, float(gain), LEVELS)
-    moved = None if mask is None else _shifted_mask(mask, shift)
+    moved = None if mask is None else moved_mask(mask, shift)
     if subject.stripped:
-        anatomy = _shifted_mask(subject.foreground, shift)
+        anatomy = moved_mask(subject.foreground, shift)
         finished[~anatomy] = 0
         moved = None if moved is None else moved & anatomy
     return Finished(finished, moved)
@@ -58,14 +60,20 @@ def _brightest(subject: Subject) -> float:
     return float(np.percentile(inside, ROBUST_MAXIMUM))
 
 
+def _share_lost(shift: NDArray[np.float64]) -> float:
+    """Of the deviation of white noise, by linear interpolation at that shift."""
+    near = np.abs(shift)
+    return float(np.sqrt(1 - np.prod((1 - near) ** 2 + near**2)))
+
+
 def _shifted(image: NDArray[np.float32], shift: NDArray[np.float64]) -> NDArray[np.float32]:
     moved = np.empty(image.shape, dtype=np.float32)
     shifted(np.ascontiguousarray(image, dtype=np.float32), shift, moved)
     return moved
 
 
-def _shifted_mask(mask: NDArray[np.bool_], shift: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Only the box that holds the mask, and a voxel around it, is looked at."""
+def moved_mask(mask: NDArray[np.bool_], shift: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """`mask` (x, y, z) moved by `shift` voxels, less than one each: where most of it lies then."""
     moved = np.zeros(mask.shape, dtype=np.bool_)
     found = ndimage.find_objects(mask.view(np.uint8))
     if found:

@@ -2,16 +2,25 @@
 
 How far a voxel changed is told in deviations of the noise that the scanner will add. A draw that changes too
 little for its difficulty is repeated, and the number of draws is kept.
+
+Normal scans get no sham edits, since one would leave no trace: at strength zero every kind gives the very
+image back, outside a mask the image is the subject's own bit by bit, and `finalise` resamples all scans
+alike before it adds the noise, which therefore no kind can have smoothed. Where the noise was in the image
+already (imported scans), it is made anew as far as a kind took it away.
 """
 
 from dataclasses import asdict, dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from datasets.anomalies.grain import remake_noise
 from datasets.anomalies.scene import Box, Difficulty, Floats, Kind, Scene
+from datasets.finalise import FARTHEST, moved_mask
+from datasets.populations.subject import Subject
 
 ATTEMPTS = 60
 SEEN = 0.75  # a voxel has changed if it did so by this many deviations of the noise
@@ -19,7 +28,9 @@ SEEN = 0.75  # a voxel has changed if it did so by this many deviations of the n
 CLEAR: dict[Difficulty, float] = {"easy": 4.0, "medium": 2.5, "hard": 1.25}
 ALTERED: dict[Difficulty, float] = {"easy": 2.0, "medium": 1.0, "hard": 0.5}
 SMALLEST: dict[Difficulty, float] = {"easy": 1e-4, "medium": 3e-5, "hard": 1e-5}  # share of the volume
-FEWEST = 8  # voxels
+FEWEST = 20  # voxels of a mask, and of each of its pieces
+LEFT = 8  # voxels of a mask after the finaliser's farthest shift, which takes what is thin
+CRUMB = 0.02  # pieces smaller than this share of the largest are none
 NOTHING = 1e-3  # what is darker than this in an altered, stripped scan is outside of it
 SLAB = 16
 
@@ -54,11 +65,14 @@ def insert_local(kind: type[Kind], rng: np.random.Generator, scene: Scene, diffi
     for attempt in range(1, ATTEMPTS + 1):
         drawn = kind.draw(rng, scene, difficulty)
         after = drawn.apply(scene)
-        mask = visible_change(before, after, SEEN * noise)
+        mask = visible_change(before, after, SEEN * noise, grainy=scene.subject.grainy)
         if scene.subject.stripped:
             mask &= foreground
-        voxels, contrast = int(np.count_nonzero(mask)), _mean_change(before, after, mask)
-        if voxels >= least and contrast >= CLEAR[difficulty] * noise:
+        drop_crumbs(mask)
+        voxels, contrast = int(np.count_nonzero(mask)), _mean_change(scene.subject, after, mask)
+        if voxels >= least and contrast >= CLEAR[difficulty] * noise and _lasts(mask):
+            if scene.subject.grainy:
+                remake_noise(before, after, mask, noise, rng)
             facts = {"attempts": attempt, "difficulty": difficulty, "voxels": voxels, "contrast": contrast}
             return Altered(_restored(before, after, mask), mask, foreground, asdict(drawn) | facts)
     raise NotVisibleError(_remedy(kind, difficulty))
@@ -76,24 +90,52 @@ def alter_globally(
     for attempt in range(1, ATTEMPTS + 1):
         drawn = kind.draw(rng, scene, difficulty)
         after = drawn.apply(scene)
-        if _rms_change(subject.image, after, subject.foreground) >= ALTERED[difficulty] * subject.noise:
+        if _rms_change(subject, after) >= ALTERED[difficulty] * subject.noise:
+            if subject.grainy and kind.group == "corruptions":
+                remake_noise(subject.image, after, subject.foreground, subject.noise, rng)
             foreground = after > NOTHING if subject.stripped else subject.foreground
             facts = {"attempts": attempt, "difficulty": difficulty}
             return Altered(after, None, foreground, asdict(drawn) | facts)
     raise NotVisibleError(_remedy(kind, difficulty))
 
 
-def visible_change(before: Floats, after: Floats, threshold: float) -> NDArray[np.bool_]:
-    """Where the two differ by more than `threshold`, small gaps closed and holes filled; (x, y, z)."""
+def visible_change(
+    before: Floats, after: Floats, threshold: float, grainy: bool = False
+) -> NDArray[np.bool_]:
+    """Where the two differ by more than `threshold`, small gaps closed and holes filled; (x, y, z).
+
+    `grainy`: both hold noise, which is averaged away first: that it was carried elsewhere cannot be seen.
+    """
     mask: NDArray[np.bool_] = np.zeros(before.shape, dtype=np.bool_)
     for part in _slabs(before):
-        mask[part] = np.abs(after[part] - before[part]) > threshold
+        mask[part] = np.abs(after[part] - before[part]) > (0 if grainy else threshold)
     box = _extent(mask)
     if box is not None:
-        changed = mask[box]
+        changed = _change(before, after, box, grainy) > threshold if grainy else mask[box]
         closed = ndimage.binary_closing(np.pad(changed, 2), iterations=2)[(slice(2, -2),) * 3]
         mask[box] = ndimage.binary_fill_holes(closed | changed)
     return mask
+
+
+def drop_crumbs(mask: NDArray[np.bool_]) -> None:
+    """Take pieces (joined over corners) away, in place, that are too small to be called an anomaly."""
+    box = _extent(mask)
+    if box is None:
+        return
+    pieces, _ = ndimage.label(mask[box], np.ones((3, 3, 3)))
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    mask[box] = (sizes >= max(FEWEST, CRUMB * sizes.max()))[pieces]
+
+
+def _lasts(mask: NDArray[np.bool_]) -> bool:
+    """Whether enough of it is left however far the finaliser moves the scan; single lines are lost."""
+    box = _extent(mask)
+    if box is None:
+        return False
+    alone = np.pad(mask[box], 2)
+    shifts = product((-FARTHEST, FARTHEST), repeat=3)
+    return all(np.count_nonzero(moved_mask(alone, np.array(shift))) >= LEFT for shift in shifts)
 
 
 def _restored(before: Floats, after: Floats, mask: NDArray[np.bool_]) -> Floats:
@@ -112,16 +154,26 @@ def _extent(mask: NDArray[np.bool_]) -> Box | None:
     return x, y, z
 
 
-def _mean_change(before: Floats, after: Floats, mask: NDArray[np.bool_]) -> float:
+def _change(before: Floats, after: Floats, part: Box | slice, grainy: bool) -> Floats:
+    """By how much each voxel of a part differs, without the noise where both hold some."""
+    change: Floats = after[part] - before[part]
+    if grainy:
+        change = ndimage.gaussian_filter(change, 1.0, mode="nearest")
+    return np.abs(change)
+
+
+def _mean_change(subject: Subject, after: Floats, mask: NDArray[np.bool_]) -> float:
     box = _extent(mask)
-    return float(np.abs(after[box] - before[box])[mask[box]].mean()) if box is not None else 0.0
+    return float(_change(subject.image, after, box, subject.grainy)[mask[box]].mean()) if box else 0.0
 
 
-def _rms_change(before: Floats, after: Floats, where: NDArray[np.bool_]) -> float:
+def _rms_change(subject: Subject, after: Floats) -> float:
+    """Over the anatomy."""
     total, count = 0.0, 0
-    for part in _slabs(before):
-        change = (after[part] - before[part])[where[part]].astype(np.float64)
-        total, count = total + float(change @ change), count + change.size
+    for part in _slabs(after):
+        change = _change(subject.image, after, part, subject.grainy)[subject.foreground[part]]
+        squares = change.astype(np.float64)
+        total, count = total + float(squares @ squares), count + squares.size
     return float(np.sqrt(total / count)) if count else 0.0
 
 

@@ -16,14 +16,15 @@ def _no_labels() -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class Subject:
-    """A normal scan without noise.
+    """A normal scan, without noise unless it is `grainy`.
 
     `image`: float32 (x, y, z), axes towards right, anterior and superior; robust maximum about 1.
     `foreground`: bool (x, y, z), where there is anatomy. `noise`: standard deviation of the noise that
     the scanner will add. `stripped`: outside the foreground the finished scan is exactly 0.
     `labels`: uint8 (x, y, z), the tissue or organ that fills most of a voxel, 0 around the body; the names
     are those of the population's `LABELS`. `spacing_mm`: of the voxels. `properties`: what differs between
-    people and is published or stratified over, volumes in millilitres.
+    people and is published or stratified over, volumes in millilitres. `grainy`: the image holds its noise
+    already, as an imported scan does, and the finaliser only makes up for what its resampling takes away.
     """
 
     image: NDArray[np.float32]
@@ -33,6 +34,7 @@ class Subject:
     labels: NDArray[np.uint8] = field(default_factory=_no_labels)
     spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
     properties: Mapping[str, float | str] = field(default_factory=dict)
+    grainy: bool = False
 
 
 class Population(Protocol):
