@@ -30,6 +30,7 @@ from datasets.anomalies.kinds import known
 from datasets.make import Job, label_texts, make
 from datasets.manifest import Case, File, Manifest
 from datasets.planned import Planned
+from datasets.populations.registry import IMPORTED
 from datasets.seeds import Seeds
 
 Progress = Callable[[str, int, int], None]
@@ -59,6 +60,7 @@ def build(
         PrivateKindError: the private folder or a file in it cannot be used.
         StrataError: the challenge stratifies over a property that people do not have.
         DiskError: the disk has less room than the datasets take.
+        ManifestError: a dataset of imported scans has not been imported yet.
         BuildError: `out` holds another version of a dataset, or a file is not what was meant to be written.
         CannotMake, NotVisibleError: a case could not be made.
         ValueError: the secret is too short.
@@ -68,7 +70,7 @@ def build(
     seeds = Seeds(secret)
     disk.check(disk.need(challenge, kinds, out))
     built = {
-        slug: _build_dataset(Job(challenge, slug, seeds, out / slug, private), progress, workers)
+        slug: _built(Job(challenge, slug, seeds, out / slug, private), progress, workers)
         for slug in challenge.datasets
     }
     origin.keep(out, challenge, private)
@@ -90,13 +92,30 @@ def verify(folder: Path, described: Manifest, workers: int = 1) -> None:
             pass
 
 
-def _build_dataset(job: Job, progress: Progress | None, workers: int) -> Manifest:
+def _built(job: Job, progress: Progress | None, workers: int) -> Manifest:
+    if job.dataset.population == IMPORTED:
+        return manifest.read(job.folder / "manifest.json")
     planned = plan.cases(job.challenge, job.slug, job.seeds, job.kinds)
+    return assemble(job, planned, progress, workers)
+
+
+def assemble(
+    job: Job,
+    planned: list[Planned],
+    progress: Progress | None = None,
+    workers: int = 1,
+    maker: Callable[[Job, Planned], Case] | None = None,
+) -> Manifest:
+    """Make the planned cases of one dataset that are not there yet, verify all and write the manifest.
+
+    Raises:
+        BuildError: the folder holds another version, or a file is not what was meant to be written.
+    """
     done = _kept_cases(job, planned)
     missing = [case for case in planned if case.id not in done]
     if progress:
         progress(job.slug, len(done), len(planned))
-    for case in _made(job, missing, workers):
+    for case in _made(job, missing, workers, maker or make):
         done[case.id] = case
         if progress:
             progress(job.slug, len(done), len(planned))
@@ -137,12 +156,14 @@ def _recorded(job: Job) -> Iterator[Case]:
             record.unlink()
 
 
-def _made(job: Job, missing: list[Planned], workers: int) -> Iterator[Case]:
+def _made(
+    job: Job, missing: list[Planned], workers: int, maker: Callable[[Job, Planned], Case]
+) -> Iterator[Case]:
     if workers <= 1 or len(missing) < 2:
-        yield from (make(job, case) for case in missing)
+        yield from (maker(job, case) for case in missing)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for future in as_completed([pool.submit(make, job, case) for case in missing]):
+        for future in as_completed([pool.submit(maker, job, case) for case in missing]):
             yield future.result()
 
 

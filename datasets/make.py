@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from datasets.finalise import Finished, finalise
 from datasets.manifest import Case, File
 from datasets.planned import Ball, Planned
 from datasets.populations.registry import POPULATIONS
-from datasets.populations.subject import NOTHING_UNUSUAL, Subject
+from datasets.populations.subject import NOTHING_UNUSUAL, Population, Subject
 from datasets.seeds import Seeds
 
 GENERATOR = "5"  # raise it whenever the same secret gives other files
@@ -54,17 +55,37 @@ class Job:
     def kinds(self) -> Kinds:
         return known(self.private)
 
+    @property
+    def population(self) -> Population:
+        """Whose scans they are."""
+        return POPULATIONS[self.dataset.population]
+
+    @property
+    def drawn_from(self) -> str:
+        """The name of the population as kinds know it."""
+        return self.dataset.population
+
+    def subject(
+        self, case: Planned, purpose: str, condition: Mapping[str, float] = NOTHING_UNUSUAL
+    ) -> Subject:
+        """The person of a case (purpose "subject"), or the other one that a kind borrows from ("donor")."""
+        dataset, rng = self.dataset, self.generator(case.whose, purpose)
+        return self.population.draw(rng, dataset.shape, dataset.spacing_mm, condition, case.variant)
+
     @cached_property
     def version(self) -> str:
         """Changes with the secret, the generator, and the settings that the files depend on."""
+        return self.seeds.name(GENERATOR, self.challenge.id, self.slug, json.dumps(self.settings()))
+
+    def settings(self) -> list[Any]:
+        """All that decides, beside the secret and the generator, what the files are."""
         listed = [
             self.kinds.chosen(category, self.dataset.population, self.dataset.anomalies.get(category, []))
             for category in CATEGORIES
         ]
         tasks = {name: task.model_dump_json(exclude={"title"}) for name, task in self.challenge.tasks.items()}
         dataset = self.dataset.model_dump_json(exclude={"title", "anomalies"})
-        settings = [self.challenge.entry.case_prediction, dataset, tasks, listed, self.kinds.digest]
-        return self.seeds.name(GENERATOR, self.challenge.id, self.slug, json.dumps(settings))
+        return [self.challenge.entry.case_prediction, dataset, tasks, listed, self.kinds.digest]
 
     def generator(self, *purpose: str) -> np.random.Generator:
         return self.seeds.generator(self.challenge.id, self.slug, *purpose)
@@ -81,13 +102,24 @@ def make(job: Job, case: Planned) -> Case:
         CannotMake: the mask came out empty.
         NotVisibleError: no draw of the kind could be seen.
     """
-    subject = _subject(job, case, "subject")
+    subject = job.subject(case, "subject")
     altered = _altered(job, case, subject)
     shown = replace(subject, foreground=altered.foreground)
     rng = job.generator(case.whose, "finish")
-    finished = finalise(POPULATIONS[job.dataset.population], shown, altered.image, altered.mask, rng)
+    finished = finalise(job.population, shown, altered.image, altered.mask, rng)
     if altered.mask is not None and (finished.mask is None or not finished.mask.any()):
         raise CannotMake(f"datasets.{job.slug}: the mask of a {case.kind} came out empty; use larger volumes")
+    return write(job, case, finished, altered.parameters, subject.properties)
+
+
+def write(
+    job: Job,
+    case: Planned,
+    finished: Finished,
+    parameters: dict[str, Any],
+    properties: Mapping[str, float | str],
+) -> Case:
+    """Write the files of a case and a record of it."""
     written = Case(
         id=case.id,
         part=case.part,
@@ -98,9 +130,9 @@ def make(job: Job, case: Planned) -> Case:
         mask=_write_masks(job, case, finished.mask),
         kind=case.kind,
         category=case.category,
-        parameters=altered.parameters,
+        parameters=parameters,
         analysis=case.analysis,
-        properties=_properties(subject, case),
+        properties=_properties(properties, case),
     )
     for path, text in label_texts(job, written):
         volume.write_bytes(path, text.encode())
@@ -110,9 +142,9 @@ def make(job: Job, case: Planned) -> Case:
 
 def twin(job: Job, case: Planned) -> Finished:
     """The scan that the case would be without its anomaly: the same person, shift and noise. No files."""
-    subject = _subject(job, case, "subject")
+    subject = job.subject(case, "subject")
     rng = job.generator(case.whose, "finish")
-    return finalise(POPULATIONS[job.dataset.population], subject, subject.image, None, rng)
+    return finalise(job.population, subject, subject.image, None, rng)
 
 
 def label_texts(job: Job, case: Case) -> list[tuple[Path, str]]:
@@ -125,22 +157,12 @@ def label_texts(job: Job, case: Case) -> list[tuple[Path, str]]:
     ]
 
 
-def _properties(subject: Subject, case: Planned) -> dict[str, float | str]:
+def _properties(properties: Mapping[str, float | str], case: Planned) -> dict[str, float | str]:
     known_of = {
         name: value if isinstance(value, str) else round(float(value), 6)
-        for name, value in subject.properties.items()
+        for name, value in properties.items()
     }
     return known_of | ({"variant": case.variant} if case.variant else {})
-
-
-def _subject(
-    job: Job, case: Planned, purpose: str, condition: Mapping[str, float] = NOTHING_UNUSUAL
-) -> Subject:
-    dataset = job.dataset
-    rng = job.generator(case.whose, purpose)
-    return POPULATIONS[dataset.population].draw(
-        rng, dataset.shape, dataset.spacing_mm, condition, case.variant
-    )
 
 
 def _altered(job: Job, case: Planned, subject: Subject) -> Altered:
@@ -149,8 +171,8 @@ def _altered(job: Job, case: Planned, subject: Subject) -> Altered:
     if case.kind is None or case.category is None or case.difficulty is None:
         return Altered(subject.image, None, subject.foreground, {})
     kind = job.kinds.of(case.category)[case.kind]
-    donor = _subject(job, case, "donor") if kind.needs_donor else None
-    scene = Scene(subject, donor, partial(_subject, job, case, "subject"), job.dataset.population)
+    donor = job.subject(case, "donor") if kind.needs_donor else None
+    scene = Scene(subject, donor, partial(job.subject, case, "subject"), job.drawn_from)
     insert = insert_local if case.category == "local" else alter_globally
     return insert(kind, job.generator(case.whose, "anomaly"), scene, case.difficulty)
 

@@ -9,7 +9,7 @@ from datasets import analysis, strata
 from datasets.anomalies.kinds import ALL, SHIPPED, TOY, Kinds
 from datasets.anomalies.scene import CATEGORIES, Category
 from datasets.planned import Planned
-from datasets.populations.registry import POPULATIONS
+from datasets.populations.registry import IMPORTED, POPULATIONS
 from datasets.seeds import Seeds
 
 __all__ = ["POPULATIONS", "PlanError", "Planned", "cases", "check"]
@@ -26,10 +26,14 @@ def check(challenge: Challenge, kinds: Kinds = SHIPPED) -> None:
         PlanError: one does not, or masks are needed and no local kind is listed.
     """
     for slug, dataset in challenge.datasets.items():
-        if dataset.population not in POPULATIONS:
+        if dataset.population not in (*POPULATIONS, IMPORTED):
             raise PlanError(
                 f"datasets.{slug}.population: there is no {dataset.population!r}; "
-                f"choose one of {sorted(POPULATIONS)}"
+                f"choose one of {sorted([*POPULATIONS, IMPORTED])}"
+            )
+        if dataset.population == IMPORTED and (dataset.variants or dataset.strata):
+            raise PlanError(
+                f"datasets.{slug}: nothing is known of imported people; remove `variants` and `strata`"
             )
         _check_kinds(slug, dataset, kinds)
         local, whole = (kinds.suiting(category, dataset.population) for category in CATEGORIES)

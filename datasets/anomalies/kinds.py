@@ -17,8 +17,9 @@ from datasets.anomalies.global_corruptions.kinds import KINDS as GLOBAL_CORRUPTI
 from datasets.anomalies.images.kinds import KINDS as IMAGES
 from datasets.anomalies.pathologies.kinds import KINDS as PATHOLOGIES
 from datasets.anomalies.private import PrivateKindError
-from datasets.anomalies.scene import Category, Kind
+from datasets.anomalies.scene import EVERYWHERE, Category, Kind
 from datasets.anomalies.toys.kinds import KINDS as TOYS
+from datasets.populations.registry import IMPORTED
 
 TOY = "sphere"
 TOY_SHAPES = ("sphere", "cube")
@@ -43,8 +44,9 @@ class Kinds:
         return self.local if category == "local" else self.whole
 
     def suiting(self, category: Category, population: str) -> list[str]:
-        """The names of those that make sense in the population."""
-        return sorted(name for name, kind in self.of(category).items() if population in kind.populations)
+        """The names of those that make sense in the population; imported scans have no labels to go by."""
+        wanted = set(EVERYWHERE) if population == IMPORTED else {population}
+        return sorted(name for name, kind in self.of(category).items() if wanted <= set(kind.populations))
 
     def chosen(self, category: Category, population: str, listed: Sequence[str]) -> list[str]:
         """The names in `listed`, with `all` standing for every kind that suits the population but toys."""
