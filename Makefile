@@ -4,7 +4,7 @@ SHELL := /bin/sh
 .PHONY: help setup demo demo-data serve stop test test-all benchmarks lint format clean
 
 PYTHON := .venv/bin/python
-PYTEST := $(PYTHON) -m pytest -n 2 --dist loadscope
+PYTEST := $(PYTHON) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 export OMP_NUM_THREADS ?= 1
 
 help:  ## this list

@@ -25,10 +25,12 @@ from rich.console import Console
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.figures import (
+    BESIDE_FLOOR,
     IN_DOUBLE,
     IN_SINGLE,
     Work,
     figures,
+    floor_ratios,
     largest_difference,
     table_of_batches,
     table_of_one_volume,
@@ -123,9 +125,12 @@ def _say_cost(work: Work, one: Cost) -> None:
 
 
 def _tell(plan: Plan, repeats: Mapping[Work, Sequence[Cost]]) -> int:
-    medians = {work: median_of(costs) for work, costs in repeats.items()}
-    told = figures(medians)
-    console.print(table_of_batches(medians, f"One batch of {plan.cases} volumes of {plan.size}³, CPU time"))
+    over_floor = floor_ratios(repeats)
+    medians = {work: median_of(costs) for work, costs in repeats.items() if work.contender != BESIDE_FLOOR}
+    told = figures(medians, over_floor)
+    console.print(
+        table_of_batches(medians, over_floor, f"One batch of {plan.cases} volumes of {plan.size}³, CPU time")
+    )
     console.print(table_of_one_volume(medians, f"One float32 volume of {plan.size}³ in memory, CPU time"))
     console.print(_about_memory(plan, told["peak_mb"], told["peak_mb_512"], told["original_peak_mb"]))
     widest = max(map(spread, repeats.values()))

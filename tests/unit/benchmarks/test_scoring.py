@@ -13,7 +13,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from sklearn.metrics import average_precision_score
 
-from benchmarks.figures import IN_DOUBLE, Work, figures, largest_difference
+from benchmarks.figures import (
+    BESIDE_FLOOR,
+    IN_DOUBLE,
+    Work,
+    figures,
+    floor_ratios,
+    largest_difference,
+)
 from benchmarks.measure import Cost
 from benchmarks.original import average_precision_of_batch
 from benchmarks.plan import BATCHES, Job, Plan, jobs
@@ -48,6 +55,7 @@ def test_everybody_reaches_the_same_average_precision_of_every_batch_and_volume(
     assert told == {
         "ours",
         "floor",
+        BESIDE_FLOOR,
         "original",
         "ours, a large volume",
         "exact by us",
@@ -62,6 +70,12 @@ def test_the_floor_inflates_every_byte(planned: list[Job]):
     sizes = {job.work: here(job).value for job in planned if job.work.contender == "floor"}
     for kind, dtype in BATCHES:
         assert sizes[Work("floor", kind, dtype)] == 6 * (352 + 24**3 * np.dtype(dtype).itemsize)
+
+
+def test_the_floor_is_taken_beside_us_on_every_kind_of_predictions(planned: list[Job]):
+    ratios = floor_ratios({job.work: [here(job)] for job in planned if job.work.contender == BESIDE_FLOOR})
+    assert set(ratios) == {Work("ours", *one) for one in BATCHES}
+    assert all(0 < ratio < np.inf for ratio in ratios.values())
 
 
 def test_predictions_are_compressed_at_level_1_and_filled_by_their_share(tmp_path: Path):
@@ -102,7 +116,7 @@ def test_figures_are_ratios_of_cpu_times_and_the_least_favourable_ones_where_no_
     measured = {
         Work("ours", "masked"): took(2, 4, 150),
         Work("ours", "dense", "float64"): took(3, 3, 160),
-        Work("floor", "masked"): took(1.6, value=99),
+        Work("floor", "masked"): took(1.9, value=99),
         Work("two processes", "masked"): took(0, 2),
         Work("two processes", "dense", "float64"): took(0, 1.6),
         Work("original", "masked"): took(150, peak=9900, value=0.5 + 1e-13),
@@ -112,7 +126,8 @@ def test_figures_are_ratios_of_cpu_times_and_the_least_favourable_ones_where_no_
         Work("exact by scikit-learn", "masked"): took(2),
         Work("exact by scikit-learn", "dense"): took(3),
     }
-    told = figures(measured)
+    beside = [took(9, value=ratio) for ratio in (1.5, 1.25, 1.1)]
+    told = figures(measured, floor_ratios({Work(BESIDE_FLOOR, "masked"): beside}))
     assert told.pop("largest_difference") == pytest.approx(1e-13, rel=0.01)
     assert told == {
         "speedup_masked": 75,

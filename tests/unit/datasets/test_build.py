@@ -29,6 +29,22 @@ def _brain_only(challenge: Challenge) -> Challenge:
     return challenge.model_copy(update={"datasets": {"brain": challenge.datasets["brain"]}})
 
 
+def _cut_short(challenge: Challenge, secret: bytes, out: Path, patch: pytest.MonkeyPatch, after: int) -> None:
+    """A build that is ended from outside when it has made some cases."""
+    original, made = builder.make, []
+
+    def counting(job: builder.Job, case: builder.Planned) -> Case:
+        if len(made) == after:
+            raise KeyboardInterrupt
+        made.append(case.id)
+        return original(job, case)
+
+    with patch.context() as patched:
+        patched.setattr(builder, "make", counting)
+        with pytest.raises(KeyboardInterrupt):
+            build(challenge, secret, out)
+
+
 def _digests(out: Path) -> dict[str, str]:
     files = sorted(path for path in out.rglob("*") if path.is_file())
     return {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
@@ -167,32 +183,24 @@ def test_a_damaged_scan_mask_or_label_is_made_again(built: Built, copy: Path, da
 def test_a_build_that_was_cut_short_goes_on_where_it_stopped(
     built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    challenge, made = _brain_only(built.challenge), []
-    original = builder.make
-
-    def counting(job: builder.Job, case: builder.Planned) -> Case:
-        if len(made) == 7:
-            raise KeyboardInterrupt
-        made.append(case.id)
-        return original(job, case)
-
-    monkeypatch.setattr(builder, "make", counting)
-    with pytest.raises(KeyboardInterrupt):
-        build(challenge, SECRET, tmp_path)
+    challenge = _brain_only(built.challenge)
+    _cut_short(challenge, SECRET, tmp_path, monkeypatch, after=7)
     assert not (tmp_path / "brain/manifest.json").exists()
     (tmp_path / "brain/test/.left-over.part").parent.mkdir(exist_ok=True)
     (tmp_path / "brain/test/.left-over.part").write_bytes(b"half a file")
-    monkeypatch.setattr(builder, "make", original)
     steps: list[tuple[str, int, int]] = []
     build(challenge, SECRET, tmp_path, lambda *step: steps.append(step))
     assert steps[0] == ("brain", 7, 18)
     assert _digests(tmp_path / "brain") == _digests(built.out / "brain")
 
 
-def test_what_an_unfinished_build_with_another_secret_left_is_replaced(built: Built, tmp_path: Path) -> None:
+def test_what_an_unfinished_build_with_another_secret_left_is_replaced(
+    built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     challenge = _brain_only(built.challenge)
-    build(challenge, OTHER_SECRET, tmp_path)
-    (tmp_path / "brain/manifest.json").unlink()
+    _cut_short(challenge, OTHER_SECRET, tmp_path, monkeypatch, after=7)
+    left = {path.name for path in tmp_path.rglob("*.nii.gz")}
+    assert len(left) > 7
     build(challenge, SECRET, tmp_path)
     assert _digests(tmp_path / "brain") == _digests(built.out / "brain")
 

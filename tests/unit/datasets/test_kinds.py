@@ -16,7 +16,7 @@ from datasets.plan import POPULATIONS
 from tests.unit.datasets.conftest import scene
 
 SIDES = 48
-SEEDS = 3
+SEEDS = 2
 ALL: dict[tuple[str, str], type[Kind]] = {
     **{("local", name): kind for name, kind in LOCAL.items()},
     **{("global", name): kind for name, kind in GLOBAL.items()},
@@ -167,7 +167,7 @@ def test_the_hard_ones_change_less_than_the_easy_ones_on_average(kind: type[Kind
         difficulty: np.mean(
             [
                 _strength(population, seed, _altered(kind, population, difficulty, seed))
-                for seed in range(SEEDS + 2)
+                for seed in range(SEEDS + 1)
             ]
         )
         for difficulty in ("easy", "hard")
