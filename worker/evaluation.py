@@ -104,12 +104,17 @@ def _shard(bench: Bench, lease: Lease, task: Run, challenge: Challenge, heart: H
 def _verdict(
     task: Run, challenge: Challenge, ended: Failure | None, results: Sequence[CaseResult]
 ) -> Failure | None:
-    """Whether the shard's end, or what it left, fails the submission; toys fail for every blemish."""
+    """Whether the shard's end, or what it left, fails the submission; toys fail for every blemish.
+
+    On analysis sets it fails the run only.
+    """
     if task.stage == "toy":
         return ended or _blemish(task, results)
-    blemish = _blemish(task, results) if challenge.tasks[task.task].missing == "reject" else None
-    cause = ended if blemish or challenge.counted.on_incomplete == "fail" else None
-    cause = cause or blemish
+    if task.is_beside:
+        cause = ended
+    else:
+        blemish = _blemish(task, results) if challenge.tasks[task.task].missing == "reject" else None
+        cause = (ended if blemish or challenge.counted.on_incomplete == "fail" else None) or blemish
     return cause and replace(
         cause, message=general_message(cause.code), detail=f"{cause.message}\n{cause.detail}".strip()
     )
@@ -135,7 +140,7 @@ def _score(bench: Bench, lease: Lease, task: Run, challenge: Challenge, heart: H
         _done(session, submission, run, bench)
 
 
-_STORIES = {"verify": _verify, "toy": _shard, "test": _shard, "score": _score}
+_STORIES = {"verify": _verify, "toy": _shard, "test": _shard, "score": _score, "analysis": _shard}
 
 
 def _done(session: Session, submission: Submission, run: Run, bench: Bench) -> None:
@@ -152,7 +157,7 @@ def _reject(session: Session, lease: Lease, cause: Failure) -> None:
 def _fail(session: Session, submission: Submission, run: Run, cause: Failure) -> None:
     run.failure_code, run.failure_message, run.failure_detail = cause.code, cause.message, cause.detail
     leases.close(run, "failed")
-    if not submission.is_final:
+    if not run.is_beside and not submission.is_final:
         submission.fail(session, cause)
         leases.cancel_rest(session, submission)
 

@@ -145,15 +145,16 @@ def _retry_or_fail(
 ) -> None:
     run.failure_code, run.failure_message, run.failure_detail = cause.code, cause.message, cause.detail
     run.token += 1
-    if run.cancel_requested or submission.is_final:
+    if run.cancel_requested or (submission.is_final and not run.is_beside):
         close(run, "cancelled")
     elif run.attempt < max_attempts:
         run.state, run.lease_until, run.worker = "waiting", None, None
         enqueue(session, run.lane)
     else:
         close(run, "failed")
-        submission.fail(session, cause)
-        cancel_rest(session, submission)
+        if not run.is_beside:
+            submission.fail(session, cause)
+            cancel_rest(session, submission)
 
 
 def cancel_rest(session: Session, submission: Submission) -> None:

@@ -7,12 +7,12 @@ import threading
 import time
 from pathlib import Path
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from backend.db import now
 from backend.intake.uploads import remove_expired
-from backend.models.run import Run
+from backend.models.run import OPEN_STATES, Run
 from backend.models.submission import ACTIVE_STATES, Submission
 from backend.models.user import WebSession
 from backend.platform import Platform
@@ -71,10 +71,12 @@ def _needed_jobs(session: Session) -> set[str]:
 
 
 def _needed_images(session: Session) -> set[str]:
-    active = select(Submission.image_id).where(
-        Submission.state.in_(ACTIVE_STATES), Submission.image_id.is_not(None)
+    """Those of active submissions, and of ranked ones that analysis sets wait for."""
+    to_do = select(Run.submission_id).where(Run.state.in_(OPEN_STATES))
+    needed = select(Submission.image_id).where(
+        or_(Submission.state.in_(ACTIVE_STATES), Submission.id.in_(to_do)), Submission.image_id.is_not(None)
     )
-    return {image for image in session.scalars(active) if image}
+    return {image for image in session.scalars(needed) if image}
 
 
 def _remove_leftovers(work: Path, jobs: set[str]) -> None:

@@ -61,6 +61,9 @@ def _story(view: SubmissionView) -> Iterator[str]:
     if view.operator.failure_detail:
         yield f"What happened{' (our fault)' if view.operator.failure_ours else ''}:"
         yield view.operator.failure_detail
+    if view.operator.analysis:
+        sets = view.operator.analysis
+        yield f"Analysis sets: {sets.done} of {sets.runs} runs done, {sets.failed} failed, {sets.open} to do"
     for run in view.operator.runs:
         where = f"{run.stage} {run.task} {run.dataset} shard {run.shard}"
         yield f"run {run.id}: {where}: {run.state}, attempt {run.attempt}, {run.worker or 'no worker yet'}"

@@ -8,9 +8,13 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from backend.models.base import Base, Dated
 from backend.models.submission import Submission
 
+OPEN_STATES = ("waiting", "running")
+
 
 class Run(Dated, Base):
     """One piece of work: verifying an image, one shard of cases in one container, or scoring.
+
+    Runs of the stage `analysis` follow when the submission is ranked; nothing hangs on how they end.
 
     `cases` is a list of `{"id": case id, "name": opaque file name in the container}`. Every claim raises
     `token`; whoever writes results must hold the current one. `lane` is the queue: toy or test.
@@ -24,7 +28,7 @@ class Run(Dated, Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     submission_id: Mapped[str] = mapped_column(ForeignKey("submission.id", ondelete="CASCADE"), index=True)
-    stage: Mapped[str] = mapped_column(String(10))  # verify, toy, test, score
+    stage: Mapped[str] = mapped_column(String(10))  # verify toy test score analysis
     task: Mapped[str] = mapped_column(String(40), default="")
     dataset: Mapped[str] = mapped_column(String(40), default="")
     dataset_version: Mapped[str] = mapped_column(String(64), default="")
@@ -47,6 +51,11 @@ class Run(Dated, Base):
     failure_message: Mapped[str | None] = mapped_column(Text)
     failure_detail: Mapped[str | None] = mapped_column(Text)
     submission: Mapped[Submission] = relationship()
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether the run is on analysis sets: it comes after the end, and changes nothing of it."""
+        return self.stage == "analysis"
 
 
 class Outbox(Dated, Base):

@@ -59,7 +59,7 @@ def reveal_sentence(spec: Challenge, what: str) -> str:
 
 def touches_hidden_cases(submission: Submission, stage: str) -> bool:
     """Whether what happens in this stage depends on hidden cases."""
-    return stage == "test" or (stage == "score" and submission.kind == "counted")
+    return stage in ("test", "analysis") or (stage == "score" and submission.kind == "counted")
 
 
 def failure_for(submission: Submission, viewer: User) -> FailureView | None:
@@ -101,9 +101,14 @@ def _time_for(submission: Submission, before: str, at: float, viewer: User | Non
 
 
 def runs_for(submission: Submission, runs: Sequence[Run]) -> list[RunView]:
-    """Runs as the owner may see them: open ones in full, hidden ones as one line per stage and dataset."""
+    """Runs as the owner may see them: open ones in full, hidden ones as one line per stage and dataset.
+
+    Analysis sets do not exist for owners.
+    """
     views: dict[tuple[object, ...], RunView] = {}
     for run in runs:
+        if run.is_beside:
+            continue
         if not touches_hidden_cases(submission, run.stage):
             views[(run.id,)] = _open_run(run)
         elif (key := (run.stage, run.task, run.dataset)) not in views:

@@ -114,13 +114,23 @@ class OperatorRun(BaseModel):
     log: str | None
 
 
+class AnalysisProgress(BaseModel):
+    """How far the runs on analysis sets are; `open` wait or are being carried out. No participant sees it."""
+
+    runs: int
+    done: int
+    failed: int
+    open: int
+
+
 class OperatorView(BaseModel):
-    """The full story, for organizers only."""
+    """The full story, for organizers only; `analysis` None where no run on analysis sets was planned."""
 
     failure_message: str | None
     failure_detail: str | None
     failure_ours: bool
     archive_sha256: str
+    analysis: AnalysisProgress | None
     runs: list[OperatorRun]
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.sql.base import ExecutableOption
 from backend.db import now
 from backend.errors import BadInput, NotFound
 from backend.models.challenge import DatasetVersion
-from backend.models.run import Run
+from backend.models.run import OPEN_STATES, Run
 from backend.models.score import CaseResult, Score
 from backend.models.scoring import ScoringVersion
 from backend.models.submission import Submission
@@ -21,6 +21,7 @@ from backend.paging import Page
 from backend.results import disclosure
 from backend.results.leaderboard import rounded
 from backend.results.schemas import (
+    AnalysisProgress,
     OperatorRun,
     OperatorView,
     ScoreView,
@@ -158,7 +159,9 @@ def queue_position(session: Session, submission: Submission) -> int | None:
 
     Counted are submissions with work that would be taken before the first of ours in the same lane.
     """
-    mine = select(Run).where(Run.submission_id == submission.id, Run.state.in_(("waiting", "running")))
+    mine = select(Run).where(
+        Run.submission_id == submission.id, Run.state.in_(OPEN_STATES), Run.stage != "analysis"
+    )
     open_runs = session.scalars(mine.order_by(Run.priority, Run.id)).all()
     if not open_runs or any(run.state == "running" for run in open_runs):
         return None
@@ -282,11 +285,20 @@ def _toy_case(result: CaseResult, case: Case) -> ToyCase:
 def operator_view(session: Session, submission_id: str) -> OperatorView:
     """The full story of a submission. The caller has checked that an organizer asks."""
     submission = session.get_one(Submission, submission_id)
-    runs = session.scalars(select(Run).where(Run.submission_id == submission_id).order_by(Run.id))
+    runs = session.scalars(select(Run).where(Run.submission_id == submission_id).order_by(Run.id)).all()
     return OperatorView(
         failure_message=submission.failure_message,
         failure_detail=submission.failure_detail,
         failure_ours=submission.failure_ours,
         archive_sha256=submission.archive_sha256,
+        analysis=_progress([run.state for run in runs if run.is_beside]),
         runs=[OperatorRun.model_validate(run, from_attributes=True) for run in runs],
     )
+
+
+def _progress(states: Sequence[str]) -> AnalysisProgress | None:
+    if not states:
+        return None
+    counts = Counter(states)
+    open_ = sum(counts[state] for state in OPEN_STATES)
+    return AnalysisProgress(runs=len(states), done=counts["done"], failed=counts["failed"], open=open_)

@@ -107,6 +107,30 @@ def test_times_after_hidden_cases_were_run_are_rounded_for_the_owner_and_exact_f
     assert view(world, submission, boss).finished_at == NOON + 400
 
 
+def test_analysis_sets_do_not_exist_for_the_owner_and_organizers_see_how_far_they_are(world: World) -> None:
+    world.challenge()
+    ada, boss = world.person("ada"), world.person("boss", "organizer")
+    submission = world.ranked(world.team("Alpha", ada), ada, "sample", {"brain": 0.5, "abdom": 0.5})
+    before = view(world, submission, ada), view(world, submission, boss)
+    assert before[1].operator is not None
+    assert before[1].operator.analysis is None
+    for shard, state in enumerate(("done", "failed", "running", "waiting", "waiting")):
+        world.run(
+            submission, "analysis", task="sample", dataset="brain", shard=shard, state=state, wall_seconds=77.7,
+            cases=[{"id": "apart0", "name": "opaque.nii.gz"}], failure_code="crashed", priority=100,
+        )  # fmt: skip
+    assert view(world, submission, ada) == before[0]
+    seen = view(world, submission, boss)
+    assert seen.operator is not None
+    assert seen.operator.analysis is not None
+    assert seen.operator.analysis.model_dump() == {"runs": 5, "done": 1, "failed": 1, "open": 3}
+    assert len(seen.operator.runs) == 6
+    assert seen.model_copy(update={"operator": None}) == before[1].model_copy(update={"operator": None})
+    other = world.submission(world.team("Beta", ada), ada, kind="counted", task="sample", state="test")
+    world.run(other, "test", task="sample", dataset="brain", priority=1)
+    assert view(world, other, boss).queue_position == 1
+
+
 def test_a_toy_failure_is_told_in_full_to_its_owner(world: World) -> None:
     world.challenge()
     ada = world.person("ada")

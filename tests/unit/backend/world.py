@@ -72,6 +72,34 @@ class World:
             versions.register(session, session.get_one(Challenge, name))
         return name
 
+    def analysis_sets(self, challenge: str = "demo") -> None:
+        """Put a small analysis set of every sort into the challenge's datasets."""
+        with self.write() as session:
+            for row in session.query(DatasetVersion).filter_by(challenge_id=challenge):
+                cases = (*row.manifest.cases, *self._analysis(row.name))
+                row.manifest_text = row.manifest.model_copy(update={"cases": cases}).model_dump_json()
+
+    def _analysis(self, dataset: str) -> list[Case]:
+        """Proxies of each label, three radii, two intensities, three kinds and as many normal cases."""
+        series = {"radius": 2.0, "intensity": 0.9}
+        wanted: list[tuple[str, str | None, dict[str, Any]]] = [
+            ("proxy", "cube", {}),
+            ("proxy", None, {}),
+            ("size-series", None, {**series, "radius": 0.0}),
+            ("size-series", "sphere", series),
+            ("size-series", "sphere", {**series, "radius": 4.0}),
+            ("contrast-series", "sphere", {**series, "intensity": 0.0}),
+            ("contrast-series", "sphere", {**series, "intensity": 1.0}),
+            *(("equal-counts", kind, {"difficulty": "easy"}) for kind in ("ring", "shuffle", "blur")),
+            *(("equal-counts", None, {}) for _ in range(3)),
+        ]
+        rng, apart = np.random.default_rng(len(dataset)), f"secretapart{dataset}.nii.gz"
+        alike = [self._case("", "analysis", apart, rng, label) for label in (0, 1)]
+        return [
+            _apart(alike[kind is not None], f"{number}{dataset}", name, kind, parameters)
+            for number, (name, kind, parameters) in enumerate(wanted)
+        ]
+
     def scoring(self, challenge: str = "demo") -> int:
         """The id of the challenge's current scoring version."""
         with self.read() as session:
@@ -183,7 +211,7 @@ class World:
                 setattr(found, name, value)
 
     def run(self, submission: Submission, stage: str, **values: Any) -> Run:
-        lane = "test" if stage == "test" else "toy"
+        lane = "test" if stage in ("test", "analysis") else "toy"
         row = Run(submission_id=submission.id, stage=stage, lane=lane, dataset_version="v1", **values)
         self.add(row)
         return row
@@ -284,7 +312,15 @@ class World:
         return self.platform.database.write()
 
 
-SECRETS = ("hidden0", "hidden1", "secret", "opaque", "127 slices", "0.123456", "sphere")
+def _apart(case: Case, number: str, name: str, kind: str | None, parameters: dict[str, Any]) -> Case:
+    given: dict[str, Any] = {"kind": kind, "parameters": parameters, "analysis": name}
+    given |= {"id": f"apart{number}", "name": f"secretapart{number}.nii.gz"}
+    if kind == "blur":
+        given |= {"category": "global", "tasks": ("sample",)}
+    return case.model_copy(update=given)
+
+
+SECRETS = ("hidden0", "hidden1", "secret", "apart", "opaque", "127 slices", "0.123456", "sphere")
 
 
 def merged(session: Session, user: User) -> User:
