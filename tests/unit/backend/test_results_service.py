@@ -115,10 +115,9 @@ def test_analysis_sets_do_not_exist_for_the_owner_and_organizers_see_how_far_the
     assert before[1].operator is not None
     assert before[1].operator.analysis is None
     for shard, state in enumerate(("done", "failed", "running", "waiting", "waiting")):
-        world.run(
-            submission, "analysis", task="sample", dataset="brain", shard=shard, state=state, wall_seconds=77.7,
-            cases=[{"id": "apart0", "name": "opaque.nii.gz"}], failure_code="crashed", priority=100,
-        )  # fmt: skip
+        given = {"shard": shard, "state": state, "wall_seconds": 77.7, "failure_code": "crashed", "priority": 100}
+        cases = [{"id": "apart0", "name": "opaque.nii.gz"}]
+        world.run(submission, "analysis", task="sample", dataset="brain", cases=cases, **given)
     assert view(world, submission, ada) == before[0]
     seen = view(world, submission, boss)
     assert seen.operator is not None
@@ -126,7 +125,7 @@ def test_analysis_sets_do_not_exist_for_the_owner_and_organizers_see_how_far_the
     assert seen.operator.analysis.model_dump() == {"runs": 5, "done": 1, "failed": 1, "open": 3}
     assert len(seen.operator.runs) == 6
     assert seen.model_copy(update={"operator": None}) == before[1].model_copy(update={"operator": None})
-    other = world.submission(world.team("Beta", ada), ada, kind="counted", task="sample", state="test")
+    other = world.submission(world.team("Beta"), boss, kind="counted", task="sample", state="test")
     world.run(other, "test", task="sample", dataset="brain", priority=1)
     assert view(world, other, boss).queue_position == 1
 
