@@ -9,11 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.kernels.compiled import kernel
+from scoring.kernels.compiled import compiled
 
 Doubles = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
 Singles = NDArray[np.float32]
+
+# Division by zero gives infinity, as in NumPy; indices without a sign spare a look at negative ones.
+kernel = compiled(error_model="numpy")
+inlined = compiled(error_model="numpy", forceinline=True)
 
 MAPS = 8  # channels of the atlas:
 GREY, WHITE, BRAIN, DETAIL, VENTRICLE, NUCLEI, CEREBELLUM, RIM = range(MAPS)
@@ -77,63 +81,82 @@ class Around(NamedTuple):
     offset: Doubles
 
 
-@kernel
-def _bent(bend: Bend, x: float, y: float, z: float, found: Doubles) -> None:
-    """Place in the atlas (0 to 2) and logarithm of the sensitivity (3)."""
+@inlined
+def _bend_line(bend: Bend, x: float, y: float, line: Singles) -> None:
+    """Displacements and sensitivity at the nodes over a place (x, y), bilinear: (n, 4)."""
     f = bend.fields
     last = f.shape[0] - 1.001
     u = min(max((x - bend.origin) / bend.step, 0.0), last)
     v = min(max((y - bend.origin) / bend.step, 0.0), last)
-    w = min(max((z - bend.origin) / bend.step, 0.0), last)
-    i, j, k = int(u), int(v), int(w)
-    u, v, w = u - i, v - j, w - k
+    i, j = int(u), int(v)
+    u, v = np.float32(u - i), np.float32(v - j)
+    one = np.float32(1)
+    for k in range(f.shape[2]):
+        for n in range(4):
+            line[k, n] = (f[i, j, k, n] * (one - v) + f[i, j + 1, k, n] * v) * (one - u) + (
+                f[i + 1, j, k, n] * (one - v) + f[i + 1, j + 1, k, n] * v
+            ) * u
+
+
+@inlined
+def _bent(bend: Bend, line: Singles, x: float, y: float, z: float, found: Doubles) -> None:
+    """Place in the atlas (0 to 2) and logarithm of the sensitivity (3)."""
+    w = min(max((z - bend.origin) / bend.step, 0.0), line.shape[0] - 1.001)
+    k = np.uint64(w)
+    w -= k
+    next_ = k + np.uint64(1)
     for n in range(4):
-        low = (f[i, j, k, n] * (1 - w) + f[i, j, k + 1, n] * w) * (1 - v) + (
-            f[i, j + 1, k, n] * (1 - w) + f[i, j + 1, k + 1, n] * w
-        ) * v
-        high = (f[i + 1, j, k, n] * (1 - w) + f[i + 1, j, k + 1, n] * w) * (1 - v) + (
-            f[i + 1, j + 1, k, n] * (1 - w) + f[i + 1, j + 1, k + 1, n] * w
-        ) * v
-        found[n] = low * (1 - u) + high * u
+        m = np.uint64(n)
+        found[m] = line[k, m] + w * (line[next_, m] - line[k, m])
     a = bend.affine
     for n in range(3):
         found[n] += a[n, 0] * x + a[n, 1] * y + a[n, 2] * z + a[n, 3]
 
 
-@kernel
+@inlined
 def _sampled(maps: Bytes, place: Doubles, first: int, stop: int, found: Doubles) -> None:
     """Channels `first` to `stop` at a place inside, trilinear."""
-    i, j, k = int(place[0]), int(place[1]), int(place[2])
-    u, v, w = place[0] - i, place[1] - j, place[2] - k
-    for n in range(first, stop):
-        low = (maps[i, j, k, n] * (1 - w) + maps[i, j, k + 1, n] * w) * (1 - v) + (
-            maps[i, j + 1, k, n] * (1 - w) + maps[i, j + 1, k + 1, n] * w
-        ) * v
-        high = (maps[i + 1, j, k, n] * (1 - w) + maps[i + 1, j, k + 1, n] * w) * (1 - v) + (
-            maps[i + 1, j + 1, k, n] * (1 - w) + maps[i + 1, j + 1, k + 1, n] * w
-        ) * v
-        found[n] = low * (1 - u) + high * u
+    i, j, k = np.uint64(place[0]), np.uint64(place[1]), np.uint64(place[2])
+    u, v, w = np.float32(place[0] - i), np.float32(place[1] - j), np.float32(place[2] - k)
+    o, one = np.uint64(1), np.float32(1)
+    a, b, c, d = (one - u) * (one - v), (one - u) * v, u * (one - v), u * v
+    for m in range(first, stop):
+        n = np.uint64(m)
+        low = (
+            a * maps[i, j, k, n]
+            + b * maps[i, j + o, k, n]
+            + c * maps[i + o, j, k, n]
+            + d * maps[i + o, j + o, k, n]
+        )
+        high = (
+            a * maps[i, j, k + o, n]
+            + b * maps[i, j + o, k + o, n]
+            + c * maps[i + o, j, k + o, n]
+            + d * maps[i + o, j + o, k + o, n]
+        )
+        found[n] = low + w * (high - low)
 
 
-@kernel
+@inlined
 def _noise(tile: Singles, x: float, y: float, z: float, found: Doubles) -> None:
     """The channels of a periodic random field (n, n, n, 4) at a place in cells, trilinear."""
     size = tile.shape[0]
     fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
-    u, v, w = x - fx, y - fy, z - fz
-    i, j, k = int(fx) % size, int(fy) % size, int(fz) % size
-    i1, j1, k1 = (i + 1) % size, (j + 1) % size, (k + 1) % size
-    for n in range(4):
-        low = (tile[i, j, k, n] * (1 - w) + tile[i, j, k1, n] * w) * (1 - v) + (
-            tile[i, j1, k, n] * (1 - w) + tile[i, j1, k1, n] * w
-        ) * v
-        high = (tile[i1, j, k, n] * (1 - w) + tile[i1, j, k1, n] * w) * (1 - v) + (
-            tile[i1, j1, k, n] * (1 - w) + tile[i1, j1, k1, n] * w
-        ) * v
-        found[n] = low * (1 - u) + high * u
+    u, v, w = np.float32(x - fx), np.float32(y - fy), np.float32(z - fz)
+    i, j, k = np.uint64(int(fx) % size), np.uint64(int(fy) % size), np.uint64(int(fz) % size)
+    o, end, one = np.uint64(1), np.uint64(size), np.float32(1)
+    i1, j1, k1 = (i + o) % end, (j + o) % end, (k + o) % end
+    a, b, c, d = (one - u) * (one - v), (one - u) * v, u * (one - v), u * v
+    for m in range(4):
+        n = np.uint64(m)
+        low = a * tile[i, j, k, n] + b * tile[i, j1, k, n] + c * tile[i1, j, k, n] + d * tile[i1, j1, k, n]
+        high = (
+            a * tile[i, j, k1, n] + b * tile[i, j1, k1, n] + c * tile[i1, j, k1, n] + d * tile[i1, j1, k1, n]
+        )
+        found[n] = low + w * (high - low)
 
 
-@kernel
+@inlined
 def _fissure(look: Look, place: Doubles, wobble: float) -> float:
     """-1 amid a cerebellar folium, 1 in a fissure: sheets that radiate from the fourth ventricle."""
     f = look.folia
@@ -142,7 +165,7 @@ def _fissure(look: Look, place: Doubles, wobble: float) -> float:
     return np.cos(f[0] * turn + f[1] + 0.9 * wobble + 0.05 * abs(place[0] - f[4]))
 
 
-@kernel
+@inlined
 def _foliate(look: Look, place: Doubles, depth: float, folia: float, wobble: float, shares: Doubles) -> None:
     """Fissures from the surface of the cerebellum inwards, and a leaf of white matter within each folium."""
     wave = _fissure(look, place, wobble)
@@ -156,7 +179,7 @@ def _foliate(look: Look, place: Doubles, depth: float, folia: float, wobble: flo
     shares[WHITE_] += moved
 
 
-@kernel
+@inlined
 def _tissues(found: Doubles, noise: Doubles, look: Look, place: Doubles, shares: Doubles) -> None:
     """Shares of fluid, grey and white matter: the template's probabilities, made crisp and individual."""
     grey, white = found[GREY] / 255.0, found[WHITE] / 255.0
@@ -177,7 +200,7 @@ def _tissues(found: Doubles, noise: Doubles, look: Look, place: Doubles, shares:
         _foliate(look, place, found[RIM] / MM, folia, noise[3], shares)
 
 
-@kernel
+@inlined
 def _besides(
     extras: Bytes, place: Doubles, distance: float, look: Look, found: Doubles, shares: Doubles
 ) -> None:
@@ -201,14 +224,14 @@ def _besides(
             shares[target] += part
 
 
-@kernel
+@inlined
 def _inside(place: Doubles, maps: Bytes) -> bool:
     x, y, z, _ = maps.shape
     low = min(place[0], place[1], place[2])
     return low >= 0.0 and place[0] < x - 1.001 and place[1] < y - 1.001 and place[2] < z - 1.001
 
 
-@kernel
+@inlined
 def _surroundings(around: Around, place: Doubles) -> tuple[float, int]:
     """Grey value, trilinear, and label of the nearest voxel."""
     values = around.values
@@ -227,7 +250,7 @@ def _surroundings(around: Around, place: Doubles) -> tuple[float, int]:
     return low * (1 - u) + high * u, int(around.labels[int(x + 0.5), int(y + 0.5), int(z + 0.5)])
 
 
-@kernel
+@inlined
 def _label(sums: Doubles, ventricle: float) -> int:
     if sums[VESSEL_] + sums[CALCIUM_] > 0.5:
         return VESSELS
@@ -237,7 +260,7 @@ def _label(sums: Doubles, ventricle: float) -> int:
     return GREY_MATTER if sums[GREY_] >= white else WHITE_MATTER
 
 
-@kernel
+@inlined
 def _settle(
     image: Singles,
     labels: Bytes,
@@ -295,9 +318,15 @@ def render(
     shares, sums, nearest = np.empty(SHARES), np.empty(SUMS), np.zeros(1, np.int64)
     whole = around.values.size > 0
     px, py, pz = grid.samples
+    lines = np.empty((px, py, bend.fields.shape[2], 4), np.float32)
     origin, step = grid.origin, grid.step
     for i in range(image.shape[0]):
         for j in range(image.shape[1]):
+            for a in range(px):
+                x = origin[0] + (first + i + (a + 0.5) / px - 0.5) * step[0]
+                for b in range(py):
+                    y = origin[1] + (j + (b + 0.5) / py - 0.5) * step[1]
+                    _bend_line(bend, x, y, lines[a, b])
             for k in range(image.shape[2]):
                 sums[:] = 0.0
                 nearest[0] = 0
@@ -307,7 +336,7 @@ def render(
                         y = origin[1] + (j + (b + 0.5) / py - 0.5) * step[1]
                         for c in range(pz):
                             z = origin[2] + (k + (c + 0.5) / pz - 0.5) * step[2]
-                            _bent(bend, x, y, z, place)
+                            _bent(bend, lines[a, b], x, y, z, place)
                             sums[GAIN] += place[3]
                             soft = 0.0
                             if _inside(place, maps):
