@@ -38,7 +38,7 @@ def audit_dataset(
     try:
         with console.counting("reading") as progress:
             found = audit(
-                folder, _secret(secret_file, folder), np.random.default_rng(seed), alpha, rounds, progress
+                folder, secret_of(secret_file, folder), np.random.default_rng(seed), alpha, rounds, progress
             )
     except (AuditError, ManifestError, VolumeError, OSError, ValueError) as error:
         raise BadInput("dataset_not_audited", str(error)) from error
@@ -51,7 +51,7 @@ def audit_dataset(
         raise typer.Exit(1)
 
 
-def _secret(file: Path | None, folder: Path) -> bytes | None:
+def secret_of(file: Path | None, folder: Path) -> bytes | None:
     """The secret that the set was built from, as far as this machine knows."""
     if file is not None:
         return file.read_bytes().strip()

@@ -12,6 +12,7 @@ from backend.challenges.schemas import ChallengeView
 from backend.commands import console
 from backend.commands.audit import audit_dataset
 from backend.commands.console import CannotRun, Json
+from backend.commands.dataset_gallery import show_gallery, tell_statistics
 from backend.config import Settings
 from backend.errors import BadInput
 from backend.platform import Platform
@@ -25,6 +26,8 @@ from datasets.make import CannotMake
 challenges = typer.Typer(no_args_is_help=True, help="Challenges.")
 datasets = typer.Typer(no_args_is_help=True, help="Datasets of a challenge.")
 datasets.command("audit")(audit_dataset)
+datasets.command("gallery")(show_gallery)
+datasets.command("statistics")(tell_statistics)
 
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The challenge's YAML file.")]
 
