@@ -11,6 +11,7 @@ from rich.progress import track
 from reference_methods import images
 from reference_methods.common.cases import Watch, find
 from reference_methods.histogram.train import train as train_histogram
+from reference_methods.pca.train import train as train_pca
 from reference_methods.voxel_statistics.train import train as train_voxel_statistics
 
 
@@ -23,6 +24,7 @@ class Learned(Protocol):
 
 TRAINERS: dict[str, Callable[[Sequence[Path], Watch], Learned]] = {
     "histogram": train_histogram,
+    "pca": train_pca,
     "voxel_statistics": train_voxel_statistics,
 }
 

@@ -12,8 +12,8 @@ from docker.errors import APIError, BuildError, DockerException, ImageNotFound
 
 BASE = "moodarena/python:3.11"
 ROOT = Path(__file__).parent
-METHODS = ("constant", "histogram", "intensity", "random", "voxel_statistics")
-LEARNING = {"histogram", "voxel_statistics"}
+METHODS = ("constant", "histogram", "intensity", "pca", "random", "voxel_statistics")
+LEARNING = {"histogram", "pca", "voxel_statistics"}
 
 
 class MissingWeights(FileNotFoundError):

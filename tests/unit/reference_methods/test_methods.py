@@ -12,6 +12,7 @@ from reference_methods.constant.predict import load as load_constant
 from reference_methods.histogram.model import Model as HistogramModel
 from reference_methods.images import METHODS
 from reference_methods.intensity.predict import load as load_intensity
+from reference_methods.pca.model import Model as PcaModel
 from reference_methods.random.predict import load as load_random
 from reference_methods.voxel_statistics.model import Model as VoxelModel
 from tests.unit.reference_methods import scans
@@ -20,10 +21,11 @@ LOADERS: dict[str, Callable[[Path], Method]] = {
     "constant": load_constant,
     "histogram": HistogramModel.load,
     "intensity": load_intensity,
+    "pca": PcaModel.load,
     "random": load_random,
     "voxel_statistics": VoxelModel.load,
 }
-FINDING = ["histogram", "voxel_statistics"]
+FINDING = ["histogram", "pca", "voxel_statistics"]
 
 Predict = Callable[[str, str, Path], Path]
 
