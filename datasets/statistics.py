@@ -21,6 +21,7 @@ from datasets.volume import write_bytes
 
 BINS = 16
 ALL = "all"
+SHORT = ("csf",)
 UNITS = {"ml": "ml", "mm": "mm", "hu": "HU"}
 HIDDEN = "hidden"  # test and analysis cases
 _PARTS = {"training": "training", "toy": "toy", "test": HIDDEN, "analysis": HIDDEN}
@@ -103,7 +104,8 @@ def as_json(found: Statistics) -> dict[str, Any]:
 def title(name: str) -> str:
     """The name of a property for people, without its unit."""
     words = name.split("_")
-    return " ".join(words[:-1] if words[-1] in UNITS else words)
+    kept = words[:-1] if words[-1] in UNITS else words
+    return " ".join(word.upper() if word in SHORT else word for word in kept)
 
 
 def _groups(cases: Sequence[Case]) -> dict[str, list[Case]]:

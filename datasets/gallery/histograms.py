@@ -6,7 +6,7 @@ from scoring.report.figures.canvas import Canvas
 
 WIDTH = 320.0
 TOP, BOTTOM = 24.0, 120.0
-SIDE = 14.0
+SIDE = 24.0
 
 
 def histogram(measured: Measured, prefix: str) -> str:

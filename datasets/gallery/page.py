@@ -2,16 +2,17 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from statistics import fmean, median
-from typing import Any
+from typing import Any, get_args
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from pydantic import TypeAdapter, ValidationError
 
 from datasets.anomalies.kinds import Kinds
-from datasets.anomalies.scene import DIFFICULTIES
+from datasets.anomalies.scene import CATEGORIES, DIFFICULTIES, Group
 from datasets.gallery.choice import Cases
 from datasets.gallery.contents import Shown
 from datasets.gallery.histograms import histogram
@@ -57,7 +58,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "title": title}
+    environment.filters |= {"number": number, "digits": digits, "title": title}
     environment.globals |= {
         "difficulties": DIFFICULTIES, "drawn_histogram": _Histograms(), "series_titles": SERIES,
         "step": step, "person": person, "facts": facts,
@@ -86,6 +87,18 @@ class _Told:
         kind = self._kinds.of(cases.category).get(cases.kind)
         return kind.group if kind else ""
 
+    def groups(self, kinds: Sequence[Cases]) -> list[tuple[str, list[Cases]]]:
+        """Kinds under the names of their groups, in the order of the taxonomy."""
+        ordered = sorted(kinds, key=self._taxonomic)
+        return [(name, list(members)) for name, members in groupby(ordered, key=self._heading)]
+
+    def _heading(self, cases: Cases) -> str:
+        return f"{cases.category.title()}: {self.group(cases) or 'of unknown group'}"
+
+    def _taxonomic(self, cases: Cases) -> tuple[int, int]:
+        groups = [*get_args(Group), ""]
+        return CATEGORIES.index(cases.category), groups.index(self.group(cases))
+
     def about(self, cases: Cases) -> str:
         """The first sentence of the kind's file."""
         kind = self._kinds.of(cases.category).get(cases.kind)
@@ -99,6 +112,11 @@ class _Told:
     def middle(self, cases: Cases, name: str, difficulty: str) -> str:
         values = cases.numbers(name, difficulty)
         return number(median(values)) if values else "–"
+
+
+def digits(value: float) -> str:
+    """Three significant digits, or all before the point."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:#.3g}".rstrip(".")
 
 
 def number(value: float) -> str:

@@ -231,3 +231,19 @@ def test_a_marked_scan_shows_the_edge_of_the_mask() -> None:
     assert (shown[2, 2:7] == pictures.MARKED).all()
     assert (shown[4, 4] != pictures.MARKED).any()
     assert len(set(shown[0, 0].tolist())) == 1
+
+
+def test_kinds_stand_in_the_order_of_the_taxonomy(made: Set) -> None:
+    html = made.html()
+    assert re.findall(r"<h3>((?:Local|Global): \w+)</h3>", html) == ["Local: images", "Global: alterations"]
+
+
+def test_numbers_have_three_digits() -> None:
+    assert [page.digits(value) for value in (0.10832, 19.0, 354.2, 1658.4, 0.0)] == [
+        "0.108",
+        "19.0",
+        "354",
+        "1658",
+        "0.00",
+    ]
+    assert [page.number(value) for value in (3.0, 0.0667, 949.5)] == ["3", "0.0667", "950"]
