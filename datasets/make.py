@@ -19,7 +19,7 @@ from datasets import volume
 from datasets.anomalies.insert import Altered, alter_globally, insert_local
 from datasets.anomalies.kinds import Kinds, known
 from datasets.anomalies.scene import CATEGORIES, Scene, place
-from datasets.anomalies.toys.sphere import Sphere, ball_mask
+from datasets.anomalies.toys.sphere import Sphere
 from datasets.finalise import Finished, finalise
 from datasets.manifest import Case, File
 from datasets.planned import Ball, Planned
@@ -183,7 +183,7 @@ def _with_ball(job: Job, case: Planned, ball: Ball, subject: Subject) -> Altered
     sphere = Sphere(centre, ball.radius, ball.intensity)
     if not ball.radius:
         return Altered(subject.image, None, subject.foreground, asdict(sphere))
-    mask = ball_mask(subject.image.shape, sphere)
+    mask = sphere.mask(subject.image.shape)
     if subject.stripped:
         mask &= subject.foreground
     image = np.where(mask, np.float32(ball.intensity), subject.image)

@@ -5,8 +5,9 @@ of its radius: 0 in the centre, 1 on its surface. Random fields are made from a 
 the crop only, so that the cost of a lesion does not grow with the scan.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,6 +165,39 @@ def ridge(depth: NDArray[np.floating], at: float, width: float) -> Floats:
     """1 at the depth `at`, falling off on both sides over about `width`."""
     profile: Floats = np.exp(-(((depth - at) / width) ** 2)).astype(np.float32)
     return profile
+
+
+class Growth(Protocol):
+    """A lesion that pushed tissue out while it grew; names as those kinds have them."""
+
+    @property
+    def centre(self) -> Voxel: ...
+    @property
+    def radii(self) -> Triple: ...
+    @property
+    def form(self) -> int: ...
+    @property
+    def lumpiness(self) -> float: ...
+    @property
+    def opacity(self) -> float: ...
+    @property
+    def kept(self) -> float: ...
+    @property
+    def reach(self) -> float: ...
+
+
+def grown(scene: Scene, lesion: Growth, border: float, inside: Callable[[Crop, Floats], Floats]) -> Floats:
+    """The scan with the lesion: what was there moves out, and `inside(crop, depth)` fills the place.
+
+    The border of the lesion is about `border` voxels wide.
+    """
+    crop = Crop.around(scene, lesion.centre, max(lesion.radii) * lesion.reach)
+    factor = pushed_from(depth_in(crop.away, lesion.radii), lesion.kept, lesion.reach)
+    freedom = crop.freedom()
+    values = moved(crop.image, come_from(crop, factor, lesion.opacity * freedom), order=3)
+    depth = lumpy_depth(crop, lesion.radii, lesion.form, lesion.lumpiness)
+    share = lesion.opacity * freedom * covered(depth, lesion.radii, border)
+    return crop.replaced(values + share * (inside(crop, depth) - values))
 
 
 def pushed_from(depth: NDArray[np.floating], kept: float, reach: float) -> Floats:

@@ -8,19 +8,15 @@ import numpy as np
 from datasets.anomalies.lesions import (
     Crop,
     apart,
-    come_from,
-    covered,
     grain,
-    lumpy_depth,
+    grown,
     mean,
     millimetres,
-    moved,
-    pushed_from,
     ridge,
     seed,
     where_in,
 )
-from datasets.anomalies.regions import Triple, depth_in
+from datasets.anomalies.regions import Triple
 from datasets.anomalies.scene import Category, Difficulty, Floats, Group, Scene, Voxel, graded
 from datasets.anomalies.shades import hounsfield
 
@@ -77,13 +73,7 @@ class AbdominalCyst:
         )
 
     def apply(self, scene: Scene) -> Floats:
-        crop = Crop.around(scene, self.centre, max(self.radii) * self.reach)
-        factor = pushed_from(depth_in(crop.away, self.radii), self.kept, self.reach)
-        freedom = crop.freedom()
-        values = moved(crop.image, come_from(crop, factor, self.opacity * freedom), order=3)
-        depth = lumpy_depth(crop, self.radii, self.form, self.lumpiness)
-        share = self.opacity * freedom * covered(depth, self.radii, 1.2)
-        return crop.replaced(values + share * (self._inside(crop, depth) - values))
+        return grown(scene, self, 1.2, self._inside)
 
     def _inside(self, crop: Crop, depth: Floats) -> Floats:
         thin = self.thickness / mean(self.radii)

@@ -7,19 +7,15 @@ import numpy as np
 
 from datasets.anomalies.lesions import (
     Crop,
-    come_from,
-    covered,
     grain,
-    lumpy_depth,
+    grown,
     mean,
     millimetres,
-    moved,
-    pushed_from,
     seed,
     step,
     where_in,
 )
-from datasets.anomalies.regions import Triple, depth_in
+from datasets.anomalies.regions import Triple
 from datasets.anomalies.scene import Category, Difficulty, Floats, Group, Scene, Voxel, graded
 from datasets.anomalies.shades import modality, tissue
 
@@ -80,15 +76,9 @@ class CerebralAneurysm:
         )
 
     def apply(self, scene: Scene) -> Floats:
-        crop = Crop.around(scene, self.centre, max(self.radii) * self.reach)
-        factor = pushed_from(depth_in(crop.away, self.radii), self.kept, self.reach)
-        freedom = crop.freedom()
-        values = moved(crop.image, come_from(crop, factor, self.opacity * freedom), order=3)
-        depth = lumpy_depth(crop, self.radii, self.form, self.lumpiness)
-        share = self.opacity * freedom * covered(depth, self.radii, 1.2)
-        return crop.replaced(values + share * (self._inside(crop) - values))
+        return grown(scene, self, 1.2, self._inside)
 
-    def _inside(self, crop: Crop) -> Floats:
+    def _inside(self, crop: Crop, _: Floats) -> Floats:
         """Blood, darkened or brightened where it whirls, and the thrombus."""
         whirl = grain(self.pattern, crop.shape, 0.7 * mean(self.radii))
         scaled = crop.away / np.array(self.radii, dtype=np.float32)[:, None, None, None]

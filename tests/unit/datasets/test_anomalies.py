@@ -11,7 +11,7 @@ from datasets.anomalies.insert import NotVisibleError, alter_globally, insert_lo
 from datasets.anomalies.kinds import GLOBAL, LOCAL
 from datasets.anomalies.pathologies.textured_lesion import TexturedLesion, with_lesion
 from datasets.anomalies.scene import Difficulty, Scene, place
-from datasets.anomalies.toys.sphere import Sphere, with_sphere
+from datasets.anomalies.toys.sphere import Sphere
 from tests.unit.datasets.conftest import scene
 
 BOTH = ["abdomen", "brain"]
@@ -74,7 +74,7 @@ def test_a_place_lies_in_the_foreground_and_away_from_its_edge_where_it_can() ->
 
 
 def test_a_sphere_is_uniform_inside_and_its_volume_is_that_of_a_ball() -> None:
-    altered = with_sphere(_grey(), Sphere((12, 12, 12), 6.0, 0.9))
+    altered = Sphere((12, 12, 12), 6.0, 0.9).painted(_grey())
     assert np.all(altered[10:15, 10:15, 10:15] == np.float32(0.9))
     assert (altered - 0.5).sum() / 0.4 == pytest.approx(4 / 3 * np.pi * 6**3, rel=0.03)
     assert altered[12, 12, 19] == 0.5

@@ -24,10 +24,10 @@ from datasets.anomalies.corruptions.poisson_patch import (
     smooth_size,
     solve,
 )
-from datasets.anomalies.corruptions.radial import pulled
-from datasets.anomalies.corruptions.sink_deformation import SinkDeformation, sink
+from datasets.anomalies.corruptions.radial import Radial, pulled
+from datasets.anomalies.corruptions.sink_deformation import SinkDeformation
 from datasets.anomalies.corruptions.smooth_intensity import SmoothIntensity, with_change
-from datasets.anomalies.corruptions.source_deformation import SourceDeformation, source
+from datasets.anomalies.corruptions.source_deformation import SourceDeformation
 from datasets.anomalies.regions import depth_of, region_box, share_of
 from datasets.anomalies.scene import Difficulty, Scene
 from tests.unit.datasets.conftest import scene
@@ -60,6 +60,14 @@ def _depth(radii: tuple[float, float, float] = RADII) -> NDArray[np.float32]:
     return depth_of((slice(0, SIDES),) * 3, CENTRE, radii)
 
 
+def sink(power: float) -> Radial:
+    return SinkDeformation(CENTRE, RADII, power)
+
+
+def source(power: float) -> Radial:
+    return SourceDeformation(CENTRE, RADII, power)
+
+
 def test_there_are_at_least_eight() -> None:
     assert len({kind.name for kind in KINDS}) >= 8
 
@@ -68,26 +76,26 @@ def test_there_are_at_least_eight() -> None:
 def test_sink_and_source_take_values_from_inside_the_ellipsoid_and_keep_its_surface(
     power: float,
 ) -> None:
-    for come_from in (sink, source):
-        found = come_from(DEPTHS, power)
+    for kind in (sink(power), source(power)):
+        found = kind.come_from(DEPTHS)
         assert found.min() >= 0
         assert found.max() <= 1
         assert np.all(np.diff(found) >= -1e-6)
-        assert come_from(np.array([0, 1], np.float32), power) == pytest.approx([0, 1])
+        assert kind.come_from(np.array([0, 1], np.float32)) == pytest.approx([0, 1])
 
 
 @given(POWERS)
 def test_a_sink_takes_from_farther_out_and_a_source_from_farther_in(power: float) -> None:
-    assert np.all(sink(DEPTHS, power) >= DEPTHS - 1e-5)
-    assert np.all(source(DEPTHS, power) <= DEPTHS + 1e-5)
+    assert np.all(sink(power).come_from(DEPTHS) >= DEPTHS - 1e-5)
+    assert np.all(source(power).come_from(DEPTHS) <= DEPTHS + 1e-5)
 
 
 def test_the_power_one_moves_nothing_and_both_agree_with_the_formula_on_a_ramp() -> None:
-    still = pulled(_ramp(), CENTRE, RADII, lambda depth: sink(depth, 1.0))
+    still = pulled(_ramp(), CENTRE, RADII, sink(1.0).come_from)
     assert np.abs(still - _ramp()).max() < 1e-3
-    swollen = pulled(_ramp(), CENTRE, (8.0, 8.0, 8.0), lambda depth: source(depth, 2.0))
+    swollen = pulled(_ramp(), CENTRE, (8.0, 8.0, 8.0), source(2.0).come_from)
     assert swollen[19, 16, 17] == pytest.approx(15 + 8 * 0.5**2, abs=0.02)
-    drawn = pulled(_ramp(), CENTRE, (8.0, 8.0, 8.0), lambda depth: sink(depth, 2.0))
+    drawn = pulled(_ramp(), CENTRE, (8.0, 8.0, 8.0), sink(2.0).come_from)
     assert drawn[19, 16, 17] == pytest.approx(15 + 8 * 0.75, abs=0.02)
 
 
