@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import pi, prod
+from math import cbrt, pi, prod
 from typing import Any, Literal
 
 from sqlalchemy import func, select
@@ -23,7 +23,16 @@ from challenges import spec
 from datasets.manifest import Case
 from scoring.aggregate import absent_case_score
 from scoring.histograms import VoxelHistogram
-from scoring.report.study import CaseFacts, Entrant, Part, Predictions, Study, TaskStudy, filling
+from scoring.report.study import (
+    AnalysisSet,
+    CaseFacts,
+    Entrant,
+    Part,
+    Predictions,
+    Study,
+    TaskStudy,
+    filling,
+)
 from submissions.contract import Outcome
 
 Stage = Literal["toy", "test"]
@@ -124,7 +133,7 @@ class _Gathering:
 
     @cached_property
     def facts(self) -> dict[str, dict[str, CaseFacts]]:
-        """What is known of the toy and test cases, by dataset and id."""
+        """What is known of all cases but those for training, by dataset and id."""
         found = {}
         for dataset in self.datasets:
             spacing = self.challenge.spec.datasets[dataset.name].spacing_mm
@@ -145,6 +154,7 @@ class _Gathering:
             ],
             test=self._parts(name, "test", entries),
             toy=self._parts(name, "toy", entries),
+            analysis=[one for dataset in self.datasets for one in self._analysis(name, dataset, entries)],
         )
 
     def _parts(self, task: str, stage: Stage, entries: Sequence[Submission]) -> list[Part]:
@@ -168,6 +178,22 @@ class _Gathering:
         return Part(
             dataset.name, dataset.version, [facts[case.id] for case in cases], arrangements, predictions
         )
+
+    def _analysis(
+        self, task: str, dataset: DatasetVersion, entries: Sequence[Submission]
+    ) -> Iterator[AnalysisSet]:
+        """The dataset's analysis sets that have cases of the task; entries lack what was not run yet."""
+        by_voxel, facts = self.challenge.spec.tasks[task].level == "voxel", self.facts[dataset.name]
+        labels = {case.id: case.label or 0 for case in dataset.manifest.cases}
+        predictions = {
+            entry.id: predictions_of(results, labels, self.rules[task].missing)
+            for entry in entries
+            if (results := analysis_results(self.session, entry.id, task, dataset))
+        }
+        for name, of_set in dataset.manifest.analysis_sets().items():
+            if found := [facts[case.id] for case in of_set if task in case.tasks]:
+                batches = [[[case.id for case in found]]] if by_voxel else []
+                yield AnalysisSet(name, Part(dataset.name, dataset.version, found, batches, predictions))
 
     def _predictions(
         self, entry: Submission, stage: str, task: str, dataset: DatasetVersion
@@ -214,6 +240,24 @@ def stored_results(
     return session.scalars(query.order_by(CaseResult.case_id)).all()
 
 
+def analysis_results(
+    session: Session, submission: str, task: str, dataset: DatasetVersion
+) -> Sequence[CaseResult]:
+    """What is stored so far of a submission on the analysis sets of one version of a dataset, by case id."""
+    query = (
+        select(CaseResult)
+        .join(Run, Run.id == CaseResult.run_id)
+        .where(
+            CaseResult.submission_id == submission,
+            CaseResult.stage == "analysis",
+            CaseResult.task == task,
+            CaseResult.dataset == dataset.name,
+            Run.dataset_version == dataset.version,
+        )
+    )
+    return session.scalars(query.order_by(CaseResult.case_id)).all()
+
+
 def predictions_of(
     results: Sequence[CaseResult], labels: Mapping[str, int], missing: spec.Missing
 ) -> Predictions:
@@ -253,7 +297,15 @@ def facts_of(case: Case, spacing_mm: tuple[float, float, float], voxels: int | N
         difficulty=None if difficulty is None else str(difficulty),
         size=counted * prod(spacing_mm) if case.label and counted else None,
         contrast=float(intensity) if case.label and isinstance(intensity, int | float) else None,
+        radius=_radius_of(case, spacing_mm),
     )
+
+
+def _radius_of(case: Case, spacing_mm: tuple[float, float, float]) -> float | None:
+    """Of the sphere of a series, which has its radius in voxels, in mm: that of a ball of the same volume."""
+    if case.analysis not in ("size-series", "contrast-series"):
+        return None
+    return float(case.parameters["radius"]) * cbrt(prod(spacing_mm))
 
 
 def voxels_of(parameters: Mapping[str, Any]) -> float | None:

@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scoring.report import case_level, drawings, pairs, uncertainty, voxel_level
+from scoring.report import drawings, pairs, uncertainty
+from scoring.report.analysis_sets import sets_told
 from scoring.report.board import Measured, board_order, places_by_dataset, ranking
 from scoring.report.categories import groups_told
 from scoring.report.data import data_of
 from scoring.report.digests import RULE
-from scoring.report.measures import Measurement, Thresholds
+from scoring.report.measures import Measurement
+from scoring.report.measuring import measure
 from scoring.report.plan import Plan, plan_of
 from scoring.report.study import Entrant, Study, TaskStudy
 from scoring.report.toys import toy_cases
@@ -90,10 +92,10 @@ def _task(study: Study, task: TaskStudy, toy_only: bool) -> dict[str, Any]:
 def _measured(task: TaskStudy, seed: int) -> _Task:
     toy_plans = {part.dataset: plan_of(part, task.slug) for part in task.toy if part.cases}
     plans = {part.dataset: plan_of(part, task.slug, seed) for part in task.test if part.cases}
-    toy = {name: [_measure(task, plan, one) for one in task.entrants] for name, plan in toy_plans.items()}
+    toy = {name: [measure(task, plan, one) for one in task.entrants] for name, plan in toy_plans.items()}
     test = {
         name: [
-            _measure(task, plan, one, toy[name][index].chosen if name in toy else None)
+            measure(task, plan, one, toy[name][index].chosen if name in toy else None)
             for index, one in enumerate(task.entrants)
         ]
         for name, plan in plans.items()
@@ -104,16 +106,6 @@ def _measured(task: TaskStudy, seed: int) -> _Task:
         return {name: [column[index] for index in order] for name, column in measured.items()}
 
     return _Task([task.entrants[i] for i in order], toy_plans, plans, sorted_(toy), sorted_(test))
-
-
-def _measure(
-    task: TaskStudy, plan: Plan, entrant: Entrant, thresholds: Thresholds | None = None
-) -> Measurement:
-    predictions, policy = plan.part.predictions.get(entrant.submission), str(task.protocol.get("missing"))
-    if task.level == "case":
-        return case_level.measure(plan, predictions, policy)
-    objects = (task.protocol.get("metric") or {}).get("objects") or {}
-    return voxel_level.measure(plan, predictions, policy, objects.get("thresholds", ()), thresholds)
 
 
 def _entrant(found: _Task, index: int) -> dict[str, Any]:
@@ -162,4 +154,6 @@ def _compared(study: Study, task: TaskStudy, found: _Task) -> dict[str, Any]:
     ]
     for name, told in groups.items():
         figures += drawings.of_groups(name, told, found.names)
-    return {"ranking": ranked, "uncertainty": sure, "groups": groups, "figures": figures}
+    sets = sets_told(study, task, found.entrants, found.test)
+    figures += drawings.of_analysis(sets, task.level, found.names)
+    return {"ranking": ranked, "uncertainty": sure, "groups": groups, "analysis": sets, "figures": figures}

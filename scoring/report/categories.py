@@ -22,9 +22,11 @@ NOT_KNOWN = {
 }
 
 
-def groups_told(plan: Plan, column: Sequence[Measurement]) -> dict[str, Any]:
-    """Everybody's figures in each group of each grouping of one dataset, in the order of `column`."""
-    return {name: _grouping(plan, column, name, why) for name, why in NOT_KNOWN.items()}
+def groups_told(
+    plan: Plan, column: Sequence[Measurement], names: Sequence[str] = tuple(NOT_KNOWN)
+) -> dict[str, Any]:
+    """Everybody's figures in each group of the groupings `names` of one dataset, in the order of `column`."""
+    return {name: _grouping(plan, column, name, NOT_KNOWN[name]) for name in names}
 
 
 def _grouping(plan: Plan, column: Sequence[Measurement], name: str, why: str) -> dict[str, Any]:

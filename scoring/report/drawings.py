@@ -33,6 +33,10 @@ DRAW: dict[str, Callable[..., str]] = {
 DOTS = 200
 """How many bootstraps are shown as dots."""
 
+SERIES_LABELS = {"size-series": "Radius of the sphere, mm", "contrast-series": "Intensity of the sphere"}
+STEP_FIGURES = {"case": ("score",), "voxel": ("average_precision", "best_dice")}
+STEP_TITLES = {"score": "Score", "average_precision": "Average precision", "best_dice": "Best Dice"}
+
 Drawing = dict[str, Any]
 Values = Sequence[Sequence[float | None]]
 
@@ -219,7 +223,50 @@ def _values(group: Mapping[str, Any]) -> list[float | None]:
     return [one["value"] for one in group["average_precision"]["entrants"]]
 
 
-def _heat_map(dataset: str, title: str, found: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Drawing:
+def of_analysis(sets: Mapping[str, Any], level: str, names: Sequence[str]) -> list[Drawing]:
+    """Curves over the series, heat maps over kinds."""
+    made = []
+    for dataset, found in sets["datasets"].items():
+        for name, label in SERIES_LABELS.items():
+            if name in found:
+                drawn = (
+                    _series(dataset, name, label, found[name], key, names) for key in STEP_FIGURES[level]
+                )
+                made += [one for one in drawn if one is not None]
+        for grouping, title in (("category", "Categories"), ("kind", "Kinds of anomaly")):
+            groups = found.get("equal-counts", {}).get("groups", {}).get(grouping, {}).get("groups")
+            if groups and names:
+                title = f"{title}, equal counts, {dataset}"
+                made.append(_heat_map(dataset, title, groups, names, "analysis"))
+    return made
+
+
+def _series(
+    dataset: str, name: str, label: str, found: Mapping[str, Any], key: str, names: Sequence[str]
+) -> Drawing | None:
+    rows = [[one["value"] for one in entrant[key]] for entrant in found["entrants"]]
+    if all(value is None for row in rows for value in row):
+        return None
+    y_label = STEP_TITLES[key]
+    data = {
+        "x": [step["value"] for step in found["steps"]],
+        "series": dict(zip(names, rows, strict=True)),
+        "x_label": label,
+        "y_label": y_label,
+        "x_scale": "linear",
+        "y_range": None if key == "score" else [0, 1],
+    }
+    title = f"{y_label}, {name.replace('-', ' ')}, {dataset}"
+    return drawing("curves", "analysis", title, "One scan with one sphere a point.", data, dataset)
+
+
+def _heat_map(
+    dataset: str,
+    title: str,
+    found: Sequence[Mapping[str, Any]],
+    names: Sequence[str],
+    section: str = "categories",
+) -> Drawing:
     caption = "Average precision among as many normal as abnormal cases, the same ones for everybody."
     rows = [f"{group['name']} ({group['abnormal']} + {group['normal']})" for group in found]
     data = {
@@ -228,7 +275,7 @@ def _heat_map(dataset: str, title: str, found: Sequence[Mapping[str, Any]], name
         "values": [_values(group) for group in found],
         "value_range": [0, 1],
     }
-    return drawing("heat_map", "categories", title, caption, data, dataset)
+    return drawing("heat_map", section, title, caption, data, dataset)
 
 
 def _curves(

@@ -51,8 +51,14 @@ class Plan:
         return [case.id for case in self.part.cases]
 
 
-def plan_of(part: Part, task: str, seed: int | None = None) -> Plan:
-    """Labels and batches of a part; with `seed`, its strata as well."""
+def plan_of(
+    part: Part,
+    task: str,
+    seed: int | None = None,
+    groupings: Sequence[str] = GROUPINGS,
+    purpose: str = "strata",
+) -> Plan:
+    """Labels and batches of a part; with `seed`, its strata by `groupings` as well, drawn for a `purpose`."""
     labels = np.array([case.label for case in part.cases], dtype=np.int64)
     place = {case.id: index for index, case in enumerate(part.cases)}
     batches = tuple(
@@ -62,19 +68,18 @@ def plan_of(part: Part, task: str, seed: int | None = None) -> Plan:
     if seed is None:
         return Plan(part, labels, batches, {}, "groups are told of test cases only")
     try:
-        return Plan(part, labels, batches, _strata(part, labels, task, seed))
+        drawn = {
+            name: _strata(part, labels, name, stream(seed, task, part.dataset, purpose, name))
+            for name in groupings
+        }
     except UndefinedMetric as error:
         return Plan(part, labels, batches, {}, str(error))
+    return Plan(part, labels, batches, {name: strata for name, strata in drawn.items() if strata})
 
 
-def _strata(part: Part, labels: NDArray[np.int64], task: str, seed: int) -> dict[str, Strata]:
-    found: dict[str, Strata] = {}
-    for grouping in GROUPINGS:
-        rng = stream(seed, task, part.dataset, "strata", grouping)
-        drawn = equal_counts(labels, _groups(part.cases, grouping), rng)
-        if drawn:
-            found[grouping] = {group: drawn[group] for group in sorted(drawn, key=_order)}
-    return found
+def _strata(part: Part, labels: NDArray[np.int64], grouping: str, rng: np.random.Generator) -> Strata:
+    drawn = equal_counts(labels, _groups(part.cases, grouping), rng)
+    return {group: drawn[group] for group in sorted(drawn, key=_order)}
 
 
 def _groups(cases: Sequence[CaseFacts], grouping: str) -> list[Hashable | None]:

@@ -20,6 +20,7 @@ class CaseFacts:
     """What is known of one case. `size` is the anomaly's volume in mm³, `contrast` its intensity in [0, 1].
 
     `kind` is the subcategory within `category`; `difficulty` is as people perceive it, hardest first.
+    `radius` in mm belongs to the spheres of a series, 0 to the scan without one.
     """
 
     id: str
@@ -29,6 +30,7 @@ class CaseFacts:
     difficulty: str | None = None
     size: float | None = None
     contrast: float | None = None
+    radius: float | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,18 @@ class Part:
 
 
 @dataclass(frozen=True)
+class AnalysisSet:
+    """Hidden cases of one dataset that never count.
+
+    `name`: proxy, size-series, contrast-series or equal-counts. The cases of a series are in its order.
+    Entrants that were not run on the dataset's sets yet have no predictions in `part`, others may lack some.
+    """
+
+    name: str
+    part: Part
+
+
+@dataclass(frozen=True)
 class TaskStudy:
     """One task: entrants, and the parts by dataset. `protocol` says how it is scored, as in the YAML."""
 
@@ -82,6 +96,7 @@ class TaskStudy:
     entrants: Sequence[Entrant]
     test: Sequence[Part]
     toy: Sequence[Part]
+    analysis: Sequence[AnalysisSet] = ()
 
 
 @dataclass(frozen=True)

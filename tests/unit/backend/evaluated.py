@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from backend.models.challenge import DatasetVersion
 from backend.models.run import Run
 from backend.models.score import CaseResult
 from backend.models.submission import Submission
@@ -50,7 +51,7 @@ def _result(run: Run, number: int, skill: float, rng: np.random.Generator, absen
     return CaseResult(
         run_id=run.id,
         submission_id=run.submission_id,
-        stage="test",
+        stage=run.stage,
         task=run.task,
         dataset=run.dataset,
         case_id=f"hidden{number}{run.dataset}",
@@ -58,6 +59,25 @@ def _result(run: Run, number: int, skill: float, rng: np.random.Generator, absen
         score=None if absent or voxels else skill * label + (1 - skill) * float(noise[0, 0, 0]),
         statistic=counts.to_bytes() if voxels else None,
     )
+
+
+def analysed(
+    world: World, row: Submission, skill: float, datasets: Collection[str] = DATASETS, state: str = "done"
+) -> None:
+    """Results of a submission on the analysis sets of some datasets, in one run each, which is in `state`."""
+    rng = np.random.default_rng(int(100 * skill))
+    with world.read() as session:
+        versions = {one.name: one.manifest for one in session.query(DatasetVersion)}
+    for dataset in datasets:
+        run = world.run(row, "analysis", task=row.task, dataset=dataset, state=state, priority=100)
+        for case in versions[dataset].cases_of("analysis", row.task):
+            world.add(_scored(run, case.id, case.label or 0, skill, rng))
+
+
+def _scored(run: Run, case: str, label: int, skill: float, rng: np.random.Generator) -> CaseResult:
+    result = _result(run, label, skill, rng, False)
+    result.case_id = case
+    return result
 
 
 def ranked(world: World, name: str, user: User, **how: Any) -> Submission:

@@ -31,7 +31,7 @@ from scoring.report.document import to_json
 from scoring.report.page import to_html
 from scoring.report.study import Study
 from submissions.contract import Code, failure
-from tests.unit.backend.evaluated import mask_of, ranked
+from tests.unit.backend.evaluated import analysed, mask_of, ranked
 from tests.unit.backend.world import World
 
 TASKS = ("sample", "pixel")
@@ -211,6 +211,75 @@ def test_without_a_mask_a_volume_follows_from_what_the_anomaly_was_made_with(
     assert facts.size == (None if voxels is None else pytest.approx(voxels * 6))
     assert (facts.contrast, facts.difficulty) == (0.4, "3")
     assert facts_of(case, (1.0, 1.0, 1.0), 7).size == 7
+
+
+# --- analysis sets ---
+
+
+def told_of(world: World, task: str) -> tuple[list[str], dict[str, Any]]:
+    """The teams of a task in the report's order, and what it says of the analysis sets."""
+    [found] = [one for one in analyse(studied(world))["tasks"] if one["slug"] == task]
+    return [one["team"].split()[0] for one in found["entrants"]], found["analysis"]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_analysis_sets_are_told_of_those_that_were_run_and_the_others_are_named(
+    world: World, ada: User, task: str
+) -> None:
+    world.analysis_sets()
+    skills = {"Best": 0.9, "Middling": 0.4, "Weak": 0.1}
+    rows = {name: ranked(world, f"{name} {task}", ada, task=task, skill=s) for name, s in skills.items()}
+    analysed(world, rows["Best"], 0.9)
+    analysed(world, rows["Middling"], 0.4, ["brain"], state="failed")
+    teams, found = told_of(world, task)
+    assert teams == list(skills)
+    brain, abdom = (found["datasets"][dataset] for dataset in ("brain", "abdom"))
+    counts = {
+        "proxy": 2,
+        "size-series": 3,
+        "contrast-series": 2,
+        "equal-counts": 6 if task == "sample" else 5,
+    }
+    assert {name: one["cases"] for name, one in brain.items()} == counts
+    for name, count in counts.items():
+        assert brain[name]["analysed"] == [count, count, 0]
+        assert abdom[name]["analysed"] == [count, 0, 0]
+    side = (2.8 * 3.15 * 2.8) ** (1 / 3)
+    radii = [step["value"] for step in brain["size-series"]["steps"]]
+    assert radii == pytest.approx([0, 2 * side, 4 * side])
+    assert [step["value"] for step in brain["contrast-series"]["steps"]] == [0.0, 1.0]
+    kinds = {one["name"] for one in brain["equal-counts"]["groups"]["kind"]["groups"]}
+    assert kinds == {"ring", "shuffle", *(["blur"] if task == "sample" else [])}
+    assert brain["proxy"]["entrants"][0]["average_precision"]["value"] > 0.9
+    assert brain["proxy"]["against_test"]["entrants"] == 2
+    document = analyse(studied(world))
+    content = to_json(document) + to_html(document)
+    assert b"aloof" not in content
+    assert b"(0 of 3)" in content
+
+
+def test_what_was_run_on_another_version_of_the_sets_is_not_told(world: World, ada: User) -> None:
+    world.analysis_sets()
+    analysed(world, ranked(world, "Best", ada, task="sample", skill=0.9), 0.9)
+    with world.write() as session:
+        session.execute(update(DatasetVersion).where(DatasetVersion.name == "abdom").values(version="v2"))
+    _, found = told_of(world, "sample")
+    assert found["datasets"]["brain"]["proxy"]["analysed"] == [2]
+    assert found["datasets"]["abdom"]["proxy"]["analysed"] == [0]
+
+
+def test_the_board_and_its_figures_are_the_same_with_analysis_sets(world: World, ada: User) -> None:
+    world.analysis_sets()
+    best = ranked(world, "Best", ada, task="sample", skill=0.9)
+    before = board(world, "sample")
+    analysed(world, best, 0.1)
+    assert board(world, "sample") == before
+    with world.read() as session:
+        drafted = draft(
+            session, session.get_one(Challenge, "demo"), Change(missing="zero"), "why not", "boss"
+        )
+    rescoring.add_version(world.platform.database, drafted)
+    agree(world, 2)
 
 
 # --- the command ---

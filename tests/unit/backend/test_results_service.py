@@ -115,8 +115,8 @@ def test_analysis_sets_do_not_exist_for_the_owner_and_organizers_see_how_far_the
     assert before[1].operator is not None
     assert before[1].operator.analysis is None
     for shard, state in enumerate(("done", "failed", "running", "waiting", "waiting")):
-        given = {"shard": shard, "state": state, "wall_seconds": 77.7, "failure_code": "crashed", "priority": 100}
-        cases = [{"id": "apart0", "name": "opaque.nii.gz"}]
+        given = {"shard": shard, "state": state, "wall_seconds": 77.7, "failure_code": "crashed"}
+        cases = [{"id": "aloof0", "name": "opaque.nii.gz"}]
         world.run(submission, "analysis", task="sample", dataset="brain", cases=cases, **given)
     assert view(world, submission, ada) == before[0]
     seen = view(world, submission, boss)

@@ -93,10 +93,10 @@ class World:
             *(("equal-counts", kind, {"difficulty": "easy"}) for kind in ("ring", "shuffle", "blur")),
             *(("equal-counts", None, {}) for _ in range(3)),
         ]
-        rng, apart = np.random.default_rng(len(dataset)), f"secretapart{dataset}.nii.gz"
-        alike = [self._case("", "analysis", apart, rng, label) for label in (0, 1)]
+        rng, aloof = np.random.default_rng(len(dataset)), f"secretaloof{dataset}.nii.gz"
+        alike = [self._case("", "analysis", aloof, rng, label) for label in (0, 1)]
         return [
-            _apart(alike[kind is not None], f"{number}{dataset}", name, kind, parameters)
+            _analysis_case(alike[kind is not None], f"{number}{dataset}", name, kind, parameters)
             for number, (name, kind, parameters) in enumerate(wanted)
         ]
 
@@ -312,15 +312,15 @@ class World:
         return self.platform.database.write()
 
 
-def _apart(case: Case, number: str, name: str, kind: str | None, parameters: dict[str, Any]) -> Case:
+def _analysis_case(case: Case, number: str, name: str, kind: str | None, parameters: dict[str, Any]) -> Case:
     given: dict[str, Any] = {"kind": kind, "parameters": parameters, "analysis": name}
-    given |= {"id": f"apart{number}", "name": f"secretapart{number}.nii.gz"}
+    given |= {"id": f"aloof{number}", "name": f"secretaloof{number}.nii.gz"}
     if kind == "blur":
         given |= {"category": "global", "tasks": ("sample",)}
     return case.model_copy(update=given)
 
 
-SECRETS = ("hidden0", "hidden1", "secret", "apart", "opaque", "127 slices", "0.123456", "sphere")
+SECRETS = ("hidden0", "hidden1", "secret", "aloof", "opaque", "127 slices", "0.123456", "sphere")
 
 
 def merged(session: Session, user: User) -> User:

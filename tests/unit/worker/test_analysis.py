@@ -115,9 +115,9 @@ def test_a_ranked_submission_is_run_on_the_analysis_sets_of_its_task_under_opaqu
     for dataset in DATASETS:
         items = [item for run in runs if run.dataset == dataset for item in run.cases]
         assert [len(run.cases) for run in runs if run.dataset == dataset] == [4, 4, 4, 1]
-        assert sorted(item["id"] for item in items) == sorted(f"apart{n}{dataset}" for n in range(13))
-        assert [item["id"] for item in items] != [f"apart{n}{dataset}" for n in range(13)]
-        assert all(len(item["name"]) == 16 + 7 and "apart" not in item["name"] for item in items)
+        assert sorted(item["id"] for item in items) == sorted(f"aloof{n}{dataset}" for n in range(13))
+        assert [item["id"] for item in items] != [f"aloof{n}{dataset}" for n in range(13)]
+        assert all(len(item["name"]) == 16 + 7 and "aloof" not in item["name"] for item in items)
     with challenged.read() as session:
         assert session.scalars(select(Outbox.lane)).all() == ["test"]
         assert [move.after for move in session.scalars(select(Transition))][-1] == "ranked"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from scoring.histograms import VoxelHistogram, voxel_histogram
-from scoring.report.study import CaseFacts, Entrant, Part, Predictions, Study, TaskStudy
+from scoring.report.study import AnalysisSet, CaseFacts, Entrant, Part, Predictions, Study, TaskStudy
 
 SIDE = 6
 KINDS = ("sphere", "patch", "blur")
@@ -126,6 +126,34 @@ def task(level: str, teams: Sequence[str] = tuple(TEAMS), absent: int = 1, **cha
         "toy": [part(level, name, "toy", 4, teams) for name in ("brain", "abdom")],
     }
     return TaskStudy(**(given | changed))
+
+
+def analysis_sets(
+    level: str, dataset: str, teams: Sequence[str] = tuple(TEAMS), lacking: Sequence[str] = ()
+) -> list[AnalysisSet]:
+    """One of every sort; the teams that are `lacking` have no results."""
+    given = {
+        "proxy": cases(dataset, "proxy", 12),
+        "size-series": [_ball(dataset, n, radius=5.0 * n, contrast=0.9 if n else None) for n in range(5)],
+        "contrast-series": [_ball(dataset, n, radius=8.0, contrast=0.25 * n) for n in range(5)],
+        "equal-counts": cases(dataset, "equal", 24),
+    }
+    predict = voxel_predictions if level == "voxel" else case_predictions
+    made = []
+    for name, found in given.items():
+        predictions = {
+            one.submission: predict(found, TEAMS.get(one.team, 0.5), dataset, name, one.team)
+            for one in entrants(teams)
+            if one.team not in lacking
+        }
+        batches = [[[one.id for one in found]]] if level == "voxel" else []
+        made.append(AnalysisSet(name, Part(dataset, f"v-{dataset}", found, batches, predictions)))
+    return made
+
+
+def _ball(dataset: str, n: int, radius: float, contrast: float | None) -> CaseFacts:
+    case, label = f"secret-ball-{dataset}-{n}", int(radius > 0)
+    return CaseFacts(case, label, "local" if label else None, None, contrast=contrast, radius=radius)
 
 
 def study(*tasks: TaskStudy, **changed: Any) -> Study:

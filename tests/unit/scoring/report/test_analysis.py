@@ -29,8 +29,9 @@ import sys
 from scoring.report.analysis import analyse
 from scoring.report.document import to_json
 from scoring.report.page import to_html
-from tests.unit.scoring.report.studies import study, task
-document = analyse(study(task("case"), task("voxel")))
+from tests.unit.scoring.report.studies import analysis_sets, study, task
+tasks = [task(level, analysis=analysis_sets(level, "brain")) for level in ("case", "voxel")]
+document = analyse(study(*tasks))
 sys.stdout.buffer.write(to_json(document) + to_html(document))
 """
 
