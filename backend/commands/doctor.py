@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from kombu.exceptions import OperationalError
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.engine.url import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -17,9 +17,10 @@ from backend.config import Settings
 from backend.db import Database, now
 from backend.migrate import current_revision, newest_revision
 from backend.models.challenge import Challenge
-from backend.models.run import WorkerSlot
+from backend.models.run import OPEN_STATES, Run, WorkerSlot
 from backend.queue import celery_app
 from submissions import loops
+from submissions.contract import Code
 from submissions.engine import Engine, EngineError
 
 GIB = 1 << 30
@@ -60,6 +61,7 @@ def _of_database(settings: Settings) -> Iterator[Finding]:
     try:
         yield check_database(database)
         yield check_workers(database)
+        yield check_runs(database)
         yield from check_promised_gpus(database)
     finally:
         database.close()
@@ -190,3 +192,22 @@ def check_workers(database: Database) -> Finding:
     if not names:
         return Finding("workers", "note", "none was heard of lately", "start one: `python -m backend worker`")
     return Finding("workers", "ok", ", ".join(names))
+
+
+def check_runs(database: Database) -> Finding:
+    """How much work waits, and whether runs on analysis sets failed: nobody hears of those otherwise."""
+    query = select(Run.stage, Run.state, func.count()).group_by(Run.stage, Run.state)
+    failed = (Run.stage == "analysis", Run.state == "failed", Run.failure_code == Code.PLATFORM)
+    try:
+        with database.read() as session:
+            counts = {(stage, state): count for stage, state, count in session.execute(query)}
+            ours = session.scalars(select(func.count()).select_from(Run).where(*failed)).one()
+    except SQLAlchemyError:
+        return Finding("runs", "wrong", "the database cannot be asked", "see database")
+    beside = sum(counts.get(("analysis", state), 0) for state in OPEN_STATES)
+    all_open = sum(count for (_, state), count in counts.items() if state in OPEN_STATES)
+    found = f"{all_open - beside} to do, and {beside} on analysis sets after them"
+    if ours:
+        found += f"; {ours} on analysis sets failed by our fault"
+        return Finding("runs", "note", found, "run `python -m backend submissions analyse --challenge NAME`")
+    return Finding("runs", "ok", found)

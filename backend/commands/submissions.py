@@ -3,13 +3,18 @@
 from collections.abc import Iterator
 from typing import Annotated
 
+import numpy as np
 import typer
 
+from backend.challenges import service as challenges
 from backend.commands import console
 from backend.commands.console import Json
-from backend.intake import operations, service
+from backend.errors import BadInput, Conflict
+from backend.intake import analysing, operations, service
 from backend.intake.wake import announce
+from backend.platform import Platform
 from backend.results import service as results
+from backend.results.leaderboard import last_scored
 from backend.results.schemas import SubmissionView
 
 app = typer.Typer(no_args_is_help=True, help="Submissions of all teams.")
@@ -88,3 +93,38 @@ def rerun(submission: str, as_json: Json = False) -> None:
             state = operations.rerun(session, platform.storage, submission).state
         announce(platform)
     console.show({"id": submission, "state": state}, as_json, f"{submission} waits for a worker again.")
+
+
+@app.command()
+def analyse(
+    submission: Annotated[str, typer.Argument(help="A ranked submission; all on a board if not given.")] = "",
+    challenge: Annotated[str, typer.Option(help="All submissions on this challenge's board.")] = "",
+    again: Annotated[bool, typer.Option("--again", help="Also what was done before.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run ranked submissions on the analysis sets where that lacks or failed by our fault."""
+    if bool(submission) == bool(challenge):
+        raise BadInput("one_or_all", "Name a submission, or a challenge with `--challenge`.")
+    planned: dict[str, int] = {}
+    refused: dict[str, str] = {}
+    with console.opened() as platform:
+        for name in [submission] if submission else _on_board(platform, challenge):
+            try:
+                with platform.database.write() as session:
+                    rng = np.random.default_rng()
+                    planned[name] = analysing.analyse(session, platform.storage, name, rng, again)
+            except Conflict as error:
+                if submission:
+                    raise
+                refused[name] = error.message
+        announce(platform)
+    lines = [f"{name}: {count} runs wait for a worker." for name, count in planned.items()]
+    lines += [f"{name}: {reason}" for name, reason in refused.items()]
+    lines = lines or [f"Nobody has a place in {challenge} yet."]
+    console.show({"planned": planned, "refused": refused}, as_json, *lines)
+
+
+def _on_board(platform: Platform, challenge: str) -> list[str]:
+    with platform.database.read() as session:
+        tasks = challenges.get(session, challenge).spec.tasks
+        return [row.id for task in tasks for row in last_scored(session, challenge, task)]

@@ -13,6 +13,7 @@ from backend import cli
 from backend.commands import doctor
 from backend.config import Settings
 from backend.db import now
+from backend.models import run as runs
 from backend.models.run import WorkerSlot
 from backend.models.user import User
 from backend.platform import Platform
@@ -236,8 +237,8 @@ def found(settings: Settings) -> dict[str, doctor.Finding]:
 def test_the_doctor_finds_nothing_wrong_on_a_new_platform(ready: World) -> None:
     ready.add(WorkerSlot(name="node/toy-cpu-0", lane="toy", device="cpu", seen_at=9e9))
     findings = found(ready.platform.settings)
-    assert {"disk", "database", "broker", "engine", "output quota", "GPU", "workers"} == set(findings)
-    for about in ("disk", "database", "broker", "GPU", "workers"):
+    assert {"disk", "database", "broker", "engine", "output quota", "GPU", "workers", "runs"} == set(findings)
+    for about in ("disk", "database", "broker", "GPU", "workers", "runs"):
         assert findings[about].state == "ok", findings[about]
 
 
@@ -271,6 +272,47 @@ def test_the_doctor_ends_with_one_if_anything_is_wrong(run: Run, ready: World) -
     states = {item["about"]: item["state"] for item in json.loads(result.stdout)}
     assert states["disk"] == states["database"] == states["broker"] == "wrong"
     assert not ready.platform.settings.data.exists()
+
+
+def test_an_operator_has_ranked_submissions_analysed_and_hears_of_runs_that_failed(
+    run: Run, ready: World
+) -> None:
+    ready.challenge(cases_per_container="4")
+    ready.analysis_sets()
+    ada = ready.person("ada")
+    digest = ready.platform.storage.put(iter([b"archive"]))
+    scripts = [f"/workspace/run_pixel_{dataset}.sh" for dataset in ("brain", "abdom")]
+    kept, gone = ranked(ready, "Kept", ada), ranked(ready, "Gone", ada)
+    ready.set(kept, archive_sha256=digest, scripts=scripts)
+    ready.set(gone, scripts=scripts)
+    told = printed(run("submissions", "analyse", "--challenge", "demo", "--json"))
+    assert told["planned"] == {kept.id: 6}
+    assert "archive was deleted" in told["refused"][gone.id]
+    assert f"{kept.id}: 0 runs wait" in run("submissions", "analyse", kept.id).stdout
+    assert printed(run("submissions", "analyse", kept.id, "--again", "--json"))["planned"] == {kept.id: 6}
+    shown = run("submissions", "show", kept.id).stdout
+    assert "Analysis sets: 0 of 6 runs done, 0 failed, 6 to do" in shown
+    check = doctor.check_runs(ready.platform.database)
+    assert (check.state, check.found) == ("ok", "0 to do, and 6 on analysis sets after them")
+    with ready.write() as session:
+        session.query(runs.Run).filter_by(stage="analysis", shard=0).update(
+            {"state": "failed", "failure_code": "platform"}
+        )
+    check = doctor.check_runs(ready.platform.database)
+    assert (check.state, check.remedy.split("`")[1]) == (
+        "note", "python -m backend submissions analyse --challenge NAME",
+    )  # fmt: skip
+    assert "2 on analysis sets failed by our fault" in check.found
+    assert printed(run("submissions", "analyse", kept.id, "--json"))["planned"] == {kept.id: 2}
+
+
+@pytest.mark.parametrize("arguments", [(), ("one", "--challenge", "demo")])
+def test_either_a_submission_or_a_challenge_is_analysed(
+    run: Run, ready: World, arguments: tuple[str, ...]
+) -> None:
+    result = run("submissions", "analyse", *arguments)
+    assert result.exit_code == 1
+    assert "Name a submission, or a challenge" in str(result.exception)
 
 
 def test_gpus_are_read_from_what_the_driver_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
