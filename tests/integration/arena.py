@@ -68,6 +68,13 @@ def spec_text(**changes: Any) -> str:
     return "\n".join(_changed(line, values) for line in lines) + "\n"
 
 
+def analysed_spec_text(**changes: Any) -> str:
+    """`spec_text` with a few analysis cases of every sort, 17 a dataset."""
+    sets = "{proxy: {abnormal: 1, normal: 1}, size-series: {radius: 4, steps: 2}, "
+    sets += "contrast-series: {radius: 4, step: 0.5}, equal-counts: {per_kind: 1}}"
+    return spec_text(abnormal_share=f"0.5\n    analysis: {sets}", **changes)
+
+
 def _changed(line: str, values: Mapping[str, str]) -> str:
     indent, key = len(line) - len(line.lstrip()), line.strip().partition(":")[0]
     return f"{' ' * indent}{key}: {values[key]}" if key in values else line
