@@ -34,10 +34,10 @@ def draw_lumps(rng: np.random.Generator, radii: Triple) -> Waves:
     return tuple((float(x), float(y), float(z), float(phase)) for x, y, z, phase in rows)
 
 
-def lively(rng: np.random.Generator, scene: Scene, reach: int) -> Voxel:
-    """Of some places in the anatomy the one with most structure: what moves, blurs or mirrors shows there."""
+def lively(rng: np.random.Generator, scene: Scene, reach: int, places: int = PLACES) -> Voxel:
+    """Of so many places in the anatomy the one with most structure: moves and blurs show there."""
     image = scene.subject.image
-    found = [place(rng, scene.subject.foreground, reach) for _ in range(PLACES)]
+    found = [place(rng, scene.subject.foreground, reach) for _ in range(places)]
     return max(found, key=lambda centre: float(image[box_around(centre, reach, image.shape)].std()))
 
 

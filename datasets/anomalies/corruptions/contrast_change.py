@@ -29,14 +29,14 @@ class ContrastChange:
     def draw(cls, rng: np.random.Generator, scene: Scene, difficulty: Difficulty) -> Self:
         """Radii of about 15, 12 or 9 % of the shortest side; half of the draws stretch, half flatten."""
         share = graded(difficulty, (0.13, 0.17), (0.10, 0.14), (0.08, 0.11))
-        stretched = graded(difficulty, (2.2, 2.8), (1.7, 2.1), (1.3, 1.5))
-        flattened = graded(difficulty, (0.0, 0.15), (0.25, 0.45), (0.55, 0.72))
+        stretched = graded(difficulty, (3.0, 4.0), (1.7, 2.1), (1.3, 1.5))
+        flattened = graded(difficulty, (0.0, 0.1), (0.25, 0.45), (0.55, 0.72))
         radii = draw_radii(rng, scene.subject.image.shape, share)
         return cls(
-            centre=lively(rng, scene, round(max(radii))),
+            centre=lively(rng, scene, round(max(radii)), graded(difficulty, 32, 16, 8)),
             radii=radii,
             lumps=draw_lumps(rng, radii),
-            softness=float(rng.uniform(0.3, 0.5)),
+            softness=float(rng.uniform(*graded(difficulty, (0.15, 0.25), (0.25, 0.4), (0.3, 0.5)))),
             factor=float(rng.uniform(*(stretched if rng.random() < 0.5 else flattened))),
         )
 

@@ -46,17 +46,20 @@ class LocalBlur:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, scene: Scene, difficulty: Difficulty) -> Self:
-        """A sigma of about 4.5, 2.6 or 1.5 % of the shortest side."""
+        """A sigma of about 4.5, 2.6 or 1.5 % of the shortest side.
+
+        An easy one lies where most can be lost, and ends abruptly: a blur changes no more than there is.
+        """
         image = scene.subject.image
-        share = graded(difficulty, (0.14, 0.18), (0.11, 0.14), (0.08, 0.11))
+        share = graded(difficulty, (0.10, 0.13), (0.10, 0.13), (0.08, 0.11))
         width = graded(difficulty, (0.04, 0.05), (0.022, 0.03), (0.012, 0.018))
         radii = draw_radii(rng, image.shape, share)
-        centre = lively(rng, scene, round(max(radii)))
+        centre = lively(rng, scene, round(0.8 * max(radii)), graded(difficulty, 32, 16, 8))
         return cls(
             centre=centre,
             radii=radii,
             lumps=draw_lumps(rng, radii),
-            softness=float(rng.uniform(0.25, 0.45)),
+            softness=float(rng.uniform(*graded(difficulty, (0.1, 0.2), (0.2, 0.3), (0.25, 0.45)))),
             sigma=float(rng.uniform(*width)) * min(image.shape),
             noise=0.0 if scene.population else noise_of(image[region_box(centre, radii, image.shape)]),
             pattern=int(rng.integers(2**32)),

@@ -27,9 +27,10 @@ class WrongScaling:
         """Steps of about 0.13, 0.09 or 0.06, running over in about 12, 2 or 0 % of the anatomy."""
         step = float(rng.uniform(*graded(difficulty, (0.11, 0.15), (0.08, 0.10), (0.05, 0.07))))
         share = float(rng.uniform(*graded(difficulty, (0.06, 0.18), (0.01, 0.03), (0.0, 0.0))))
-        highest = float(scene.subject.image.max())
-        limit = quantiles(scene.subject, 1 - share)[0] if share else highest
-        return cls(step, step * (1 + int(limit / step)))
+        if not share:
+            return cls(step, step * (1 + int(float(scene.subject.image.max()) / step)))
+        limit = quantiles(scene.subject, 1 - share)[0]
+        return cls(limit / max(round(limit / step), 1), limit)
 
     def apply(self, scene: Scene) -> Floats:
         return rescaled(scene.subject.image, self)

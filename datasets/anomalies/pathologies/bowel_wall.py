@@ -43,7 +43,7 @@ class BowelWall:
         radii = millimetres(rng, scene, graded(difficulty, (32, 42), (24, 32), (18, 24)), 0.1)
         x, y, z = (max(r, FEWEST) for r in radii)
         thick = float(rng.uniform(*graded(difficulty, (11, 17), (7, 11), (5.5, 8))))
-        thick = max(thick, graded(difficulty, 2.2, 1.8, 1.5) * float(np.mean(scene.subject.spacing_mm)))
+        thick = max(thick, graded(difficulty, 2.2, 2.0, 1.9) * float(np.mean(scene.subject.spacing_mm)))
         share = float(rng.uniform(0.35, 0.65))
         return cls(
             centre=_at_lumen(rng, scene),
@@ -54,7 +54,7 @@ class BowelWall:
             intensity=hounsfield(scene, 42 + float(rng.uniform(30, 65)) * enhanced(scene)),
             fluid=hounsfield(scene, float(rng.uniform(0, 20))),
             layered=float(rng.choice([0.0, 0.0, 0.5, 0.8])),
-            opacity=float(rng.uniform(*graded(difficulty, (0.97, 1.0), (0.85, 0.97), (0.5, 0.7)))),
+            opacity=float(rng.uniform(*graded(difficulty, (0.97, 1.0), (0.85, 0.97), (0.55, 0.75)))),
             pattern=seed(rng),
         )
 

@@ -119,4 +119,4 @@ def _values(crop: Crop, age: float) -> tuple[float, float, float]:
     if modality(crop.scene) == "t2":
         clot = 0.35 * white if age < 0.6 else 0.9 * csf
         return clot, 0.3 * white, white + 0.55 * (csf - white)
-    return (0.75 * grey if age < 0.5 else 1.0 * white), 1.15 * white, 0.95 * grey
+    return (0.6 * grey if age < 0.4 else 1.25 * white), 1.3 * white, 0.9 * grey
