@@ -110,7 +110,7 @@ def _anomaly(wanted: Wanted, after: Floats, grid: Grid) -> Drawn:
     if before is not None:
         difference = after - before
         if mask is None:
-            slices = [*slices, most_changed(difference)]
+            slices = [*slices, most_changed(before, after)]
             names.append(f"most changed, {slices[-1].plane} {slices[-1].index}")
         cut = np.concatenate([one.of(difference).ravel() for one in slices])
         scale = max(float(np.percentile(np.abs(cut), FULL_COLOUR)), LEAST_SCALE)

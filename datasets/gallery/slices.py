@@ -16,6 +16,7 @@ Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 PLANES = {2: "axial", 1: "coronal", 0: "sagittal"}
+DARK = 0.1  # what is darker shows no anatomy worth a look
 MOST_PIXELS = 256  # of a picture's longer side
 T = TypeVar("T", bound=np.generic)
 
@@ -48,8 +49,13 @@ def through(mask: Mask) -> list[Slice]:
     return [Slice(axis, int(np.argmax(_along(mask, axis)))) for axis in PLANES]
 
 
-def most_changed(change: Floats) -> Slice:
-    """The slice with the largest mean change; axial if none changed."""
+def most_changed(before: Floats, after: Floats) -> Slice:
+    """The slice in which most of the anatomy changed, and most; axial if nothing did.
+
+    The air around a body does not count: there may be much of it.
+    """
+    change = np.abs(after - before)
+    change[np.maximum(before, after) < DARK] = 0
     found = [(Slice(axis, int(np.argmax(means))), float(means.max())) for axis, means in _means(change)]
     return max(found, key=lambda one: one[1])[0]
 
@@ -87,5 +93,4 @@ def _along(mask: Mask, axis: int) -> NDArray[np.int64]:
 
 
 def _means(change: Floats) -> list[tuple[int, Floats]]:
-    size = np.abs(change)
-    return [(axis, size.mean(axis=tuple(o for o in range(3) if o != axis))) for axis in PLANES]
+    return [(axis, change.mean(axis=tuple(o for o in range(3) if o != axis))) for axis in PLANES]

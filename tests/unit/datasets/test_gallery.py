@@ -197,9 +197,18 @@ def test_slices_go_through_the_bulk_of_a_mask_or_the_middle() -> None:
 
 
 def test_the_most_changed_slice_is_found_across_any_axis() -> None:
-    change = np.zeros((8, 10, 12), np.float32)
-    change[:, 7, :] = -1
-    assert slices.most_changed(change) == Slice(1, 7)
+    before = np.full((8, 10, 12), 0.5, np.float32)
+    after = before.copy()
+    after[:, 7, :] = 0.2
+    assert slices.most_changed(before, after) == Slice(1, 7)
+    assert slices.most_changed(after, before) == Slice(1, 7)
+
+
+def test_changes_of_the_air_around_a_body_do_not_count() -> None:
+    before = np.zeros((8, 10, 12), np.float32)
+    before[3:5, 4:6, 5:7] = 0.5
+    after = before + np.float32(0.05)
+    assert slices.most_changed(before, after) in (Slice(2, 5), Slice(1, 4), Slice(0, 3))
 
 
 def test_slices_lie_as_people_expect() -> None:
