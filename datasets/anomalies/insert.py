@@ -33,6 +33,7 @@ LEFT = 8  # voxels of a mask after the finaliser's farthest shift, which takes w
 CRUMB = 0.02  # pieces smaller than this share of the largest are none
 NOTHING = 1e-3  # what is darker than this in an altered, stripped scan is outside of it
 SLAB = 16
+TWO_NOISES = 3.2  # power of the difference of two noises, 2, and what it varies by in a neighbourhood
 
 
 class NotVisibleError(RuntimeError):
@@ -65,7 +66,7 @@ def insert_local(kind: type[Kind], rng: np.random.Generator, scene: Scene, diffi
     for attempt in range(1, ATTEMPTS + 1):
         drawn = kind.draw(rng, scene, difficulty)
         after = drawn.apply(scene)
-        mask = visible_change(before, after, SEEN * noise, grainy=scene.subject.grainy)
+        mask = visible_change(before, after, SEEN * noise, grain=_grain(scene.subject))
         if scene.subject.stripped:
             mask &= foreground
         drop_crumbs(mask)
@@ -99,19 +100,17 @@ def alter_globally(
     raise NotVisibleError(_remedy(kind, difficulty))
 
 
-def visible_change(
-    before: Floats, after: Floats, threshold: float, grainy: bool = False
-) -> NDArray[np.bool_]:
+def visible_change(before: Floats, after: Floats, threshold: float, grain: float = 0.0) -> NDArray[np.bool_]:
     """Where the two differ by more than `threshold`, small gaps closed and holes filled; (x, y, z).
 
-    `grainy`: both hold noise, which is averaged away first: that it was carried elsewhere cannot be seen.
+    `grain`: the deviation of noise that both hold; that it was carried elsewhere cannot be seen.
     """
     mask: NDArray[np.bool_] = np.zeros(before.shape, dtype=np.bool_)
     for part in _slabs(before):
-        mask[part] = np.abs(after[part] - before[part]) > (0 if grainy else threshold)
+        mask[part] = np.abs(after[part] - before[part]) > (0 if grain else threshold)
     box = _extent(mask)
     if box is not None:
-        changed = _change(before, after, box, grainy) > threshold if grainy else mask[box]
+        changed = _change(before, after, box, grain) > threshold if grain else mask[box]
         closed = ndimage.binary_closing(np.pad(changed, 2), iterations=2)[(slice(2, -2),) * 3]
         mask[box] = ndimage.binary_fill_holes(closed | changed)
     return mask
@@ -154,24 +153,34 @@ def _extent(mask: NDArray[np.bool_]) -> Box | None:
     return x, y, z
 
 
-def _change(before: Floats, after: Floats, part: Box | slice, grainy: bool) -> Floats:
-    """By how much each voxel of a part differs, without the noise where both hold some."""
+def _change(before: Floats, after: Floats, part: Box | slice, grain: float) -> Floats:
+    """By how much each voxel of a part differs, without what noise that both hold accounts for.
+
+    In its neighbourhood's mean, or in its mean square beyond that of two noises, as where noise was added.
+    """
     change: Floats = after[part] - before[part]
-    if grainy:
-        change = ndimage.gaussian_filter(change, 1.0, mode="nearest")
-    return np.abs(change)
+    if not grain:
+        return np.abs(change)
+    power = ndimage.gaussian_filter(np.square(change), 1.0, mode="nearest")
+    beyond = np.sqrt(np.maximum(power - np.float32(TWO_NOISES * grain**2), 0))
+    larger: Floats = np.maximum(np.abs(ndimage.gaussian_filter(change, 1.0, mode="nearest")), beyond)
+    return larger
+
+
+def _grain(subject: Subject) -> float:
+    return subject.noise if subject.grainy else 0.0
 
 
 def _mean_change(subject: Subject, after: Floats, mask: NDArray[np.bool_]) -> float:
     box = _extent(mask)
-    return float(_change(subject.image, after, box, subject.grainy)[mask[box]].mean()) if box else 0.0
+    return float(_change(subject.image, after, box, _grain(subject))[mask[box]].mean()) if box else 0.0
 
 
 def _rms_change(subject: Subject, after: Floats) -> float:
     """Over the anatomy."""
     total, count = 0.0, 0
     for part in _slabs(after):
-        change = _change(subject.image, after, part, subject.grainy)[subject.foreground[part]]
+        change = _change(subject.image, after, part, _grain(subject))[subject.foreground[part]]
         squares = change.astype(np.float64)
         total, count = total + float(squares @ squares), count + squares.size
     return float(np.sqrt(total / count)) if count else 0.0

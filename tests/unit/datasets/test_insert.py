@@ -106,7 +106,16 @@ def test_noise_that_was_only_carried_elsewhere_is_no_visible_change() -> None:
     subject = _scan(grainy=True)
     other = np.roll(subject.image, 3, axis=0)
     assert visible_change(subject.image, other, NOISE).mean() > 0.3
-    assert visible_change(subject.image, other, NOISE, grainy=True).mean() < 1e-3
+    assert visible_change(subject.image, other, NOISE, grain=NOISE).mean() < 1e-3
+
+
+def test_noise_that_was_added_is_a_visible_change() -> None:
+    subject = _scan(grainy=True)
+    louder = subject.image.copy()
+    louder[8:24, 8:24, 8:24] += np.random.default_rng(5).normal(0, 4 * NOISE, (16, 16, 16)).astype(np.float32)
+    mask = visible_change(subject.image, louder, NOISE, grain=NOISE)
+    assert mask[10:22, 10:22, 10:22].mean() > 0.98
+    assert not mask[:4].any()
 
 
 def test_the_mask_of_a_change_in_a_noisy_scan_is_where_it_is() -> None:
