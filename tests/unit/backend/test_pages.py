@@ -186,6 +186,21 @@ def test_the_pages_of_the_owner_show_nothing_of_hidden_cases(
     assert "one score for every voxel" in shown
 
 
+def test_how_far_analysis_sets_are_is_for_organizers_only(
+    client: TestClient, world: World, ada: User
+) -> None:
+    world.person("boss", "organizer")
+    row = world.ranked(world.team("Alpha", ada), ada, "sample", {"brain": 0.5, "abdom": 0.5})
+    path = f"/submissions/{row.id}"
+    owner, boss = visitor(client).sign_in("ada"), visitor(client).sign_in("boss")
+    before = owner.get(path)
+    for shard, state in enumerate(("done", "failed", "waiting")):
+        world.run(row, "analysis", task="sample", dataset="brain", shard=shard, state=state)
+    assert owner.get(path) == before
+    told = "Analysis sets: 1 of 3 runs done, 1 failed, 1 to do, after everybody's runs that count."
+    assert told in boss.get(path)
+
+
 def test_another_teams_submission_does_not_exist_for_a_stranger(
     client: TestClient, world: World, ada: User
 ) -> None:
