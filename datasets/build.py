@@ -185,6 +185,8 @@ def _arrangements(job: Job, test: list[Case]) -> dict[str, list[list[list[str]]]
             positives, negatives = (
                 [case.id for case in test if name in case.tasks and case.label == label] for label in (1, 0)
             )
+            if not (positives or negatives):  # imported without test cases
+                continue
             rng = job.generator("batches", name)
             size, count = task.metric.batch_size, task.metric.arrangements
             arranged[name] = batches.arrange(positives, negatives, size, count, rng)

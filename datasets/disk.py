@@ -1,6 +1,7 @@
 """How much room datasets take, told and checked before hours of work."""
 
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -45,7 +46,18 @@ class Need:
 def need(challenge: Challenge, kinds: Kinds, out: Path) -> Need:
     """What building the challenge into `out` takes at most."""
     total = sum(_bytes(challenge, slug, kinds) for slug in challenge.datasets)
-    there = sum(path.stat().st_size for slug in challenge.datasets for path in (out / slug).rglob("*.nii.gz"))
+    return room(out, total, challenge.datasets)
+
+
+def need_of_scans(out: Path, slug: str, shape: tuple[int, int, int], scans: int, copies: int) -> Need:
+    """What so many scans of one dataset with their masks take at most, each `copies` times."""
+    each = int(prod(shape) * (IMAGE_BYTES + MASK_BYTES)) + FIXED_BYTES
+    return room(out, each * scans * copies, [slug])
+
+
+def room(out: Path, total: int, slugs: Iterable[str]) -> Need:
+    """`total` bytes for datasets below `out`, beside what their disk has."""
+    there = sum(path.stat().st_size for slug in slugs for path in (out / slug).rglob("*.nii.gz"))
     existing = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
     return Need(out, total, there, shutil.disk_usage(existing).free)
 

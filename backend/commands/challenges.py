@@ -1,7 +1,5 @@
 """`python -m backend challenge …` and `python -m backend dataset build`"""
 
-import os
-import secrets
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +9,10 @@ from backend.challenges import service
 from backend.challenges.schemas import ChallengeView
 from backend.commands import console
 from backend.commands.audit import audit_dataset
-from backend.commands.console import CannotRun, Json
+from backend.commands.console import Json
 from backend.commands.dataset_gallery import show_gallery, tell_statistics
-from backend.config import Settings
+from backend.commands.dataset_import import import_scans
+from backend.commands.hidden import private_kinds, secret_for
 from backend.errors import BadInput
 from backend.platform import Platform
 from challenges import spec
@@ -27,6 +26,7 @@ challenges = typer.Typer(no_args_is_help=True, help="Challenges.")
 datasets = typer.Typer(no_args_is_help=True, help="Datasets of a challenge.")
 datasets.command("audit")(audit_dataset)
 datasets.command("gallery")(show_gallery)
+datasets.command("import")(import_scans)
 datasets.command("statistics")(tell_statistics)
 
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The challenge's YAML file.")]
@@ -101,11 +101,11 @@ def build_dataset(
     """Build training, toy and hidden cases. The same secret gives the same files."""
     try:
         challenge = spec.load(file)
-        private = anomaly_path or _private(file, challenge)
+        private = anomaly_path or private_kinds(file, challenge)
         kinds = known(private)
         plan.check(challenge, kinds)
         console.say(f"The datasets take {disk.need(challenge, kinds, out)}.")
-        secret = _secret(secret_file, challenge.id)
+        secret = secret_for(secret_file, challenge.id)
         out.mkdir(parents=True, exist_ok=True, mode=0o700)
         with console.counting("building") as progress:
             built = build(challenge, secret, out, progress, workers, private)
@@ -114,18 +114,3 @@ def build_dataset(
     rows = {name: {"version": made.version, "cases": len(made.cases)} for name, made in built.items()}
     sentences = [f"{name}: {row['cases']} cases, version {row['version']}" for name, row in rows.items()]
     console.show(rows, as_json, *sentences, f"Next: python -m backend challenge add {file} --data {out}")
-
-
-def _private(file: Path, challenge: spec.Challenge) -> Path | None:
-    return file.parent / challenge.anomaly_path if challenge.anomaly_path else None
-
-
-def _secret(file: Path | None, challenge: str) -> bytes:
-    path = file or Settings().data / "secrets" / challenge
-    if file is None and not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-            stream.write(secrets.token_hex(32))
-    if not path.is_file():
-        raise CannotRun("no_secret", f"There is no secret in {path}. Name another file, or none to draw one.")
-    return path.read_bytes().strip()
