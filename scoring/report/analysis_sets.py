@@ -14,7 +14,7 @@ from scoring.report.categories import groups_told
 from scoring.report.digests import digest_of
 from scoring.report.measures import Measurement
 from scoring.report.measuring import measure, nothing
-from scoring.report.plan import plan_of
+from scoring.report.plan import Plan, plan_of
 from scoring.report.series import series_told
 from scoring.report.study import AnalysisSet, Entrant, Part, Predictions, Study, TaskStudy
 from scoring.report.values import Told, computed
@@ -38,7 +38,9 @@ def sets_told(study: Study, task: TaskStudy, entrants: Sequence[Entrant], test: 
     `proxy_against_test` compares the consensus of the proxy sets with that of the test cases.
     """
     proxies = {
-        one.part.dataset: _column(study, task, one, entrants) for one in task.analysis if one.name == PROXY
+        one.part.dataset: _column(task, plan_of(one.part, task.slug), entrants)
+        for one in task.analysis
+        if one.name == PROXY
     }
     datasets: dict[str, dict[str, Any]] = {}
     for one in task.analysis:
@@ -64,8 +66,7 @@ def _set(
     if one.name == PROXY:
         return told | _proxy(task, part.dataset, proxies, test)
     plan = plan_of(part, task.slug, study.seed, GROUPINGS, "analysis")
-    column = _column(study, task, one, entrants)
-    return told | {"groups": groups_told(plan, column, GROUPINGS)}
+    return told | {"groups": groups_told(plan, _column(task, plan, entrants), GROUPINGS)}
 
 
 def _about(part: Part, entrants: Sequence[Entrant]) -> dict[str, Any]:
@@ -88,13 +89,10 @@ def _digest(part: Part, predictions: Predictions) -> str:
     return digest_of(part, predictions, {case: predictions.histograms[case] for case in counted})
 
 
-def _column(
-    study: Study, task: TaskStudy, one: AnalysisSet, entrants: Sequence[Entrant]
-) -> list[Measurement]:
-    plan = plan_of(one.part, task.slug, study.seed, GROUPINGS, "analysis")
+def _column(task: TaskStudy, plan: Plan, entrants: Sequence[Entrant]) -> list[Measurement]:
+    known = plan.part.predictions
     return [
-        measure(task, plan, entrant) if entrant.submission in one.part.predictions else nothing(task, NOT_YET)
-        for entrant in entrants
+        measure(task, plan, one) if one.submission in known else nothing(task, NOT_YET) for one in entrants
     ]
 
 

@@ -1,5 +1,5 @@
-"""Fixtures of the acceptance tests: the little challenge that the integration tests use too."""
+"""Fixtures of the acceptance tests: the little challenges that the integration tests use too."""
 
-from tests.integration.conftest import scans
+from tests.integration.conftest import analysed_scans, scans
 
-__all__ = ["scans"]
+__all__ = ["analysed_scans", "scans"]

@@ -32,6 +32,7 @@ from tests.acceptance.stage import MARKERS, RIVAL, RIVAL_FILE, RIVAL_SCORE, RIVA
 
 Slices = NDArray[np.float32]  # (number of slices, side, side), grey levels from 0 to 255
 
+HIDDEN_STAGES = ("test", "analysis")
 SHORTEST = 6  # characters: a shorter figure turns up by chance
 HEADER = 352  # bytes of a NIfTI file before its voxels
 NEAR = 4.0  # mean difference in grey levels between a slice and its own compressed picture, with room
@@ -169,7 +170,7 @@ class Words:
 
     def add_cases(self, session: Session) -> None:
         for version in challenges.current_versions(session, "demo"):
-            for case in version.manifest.cases_of("test"):
+            for case in (*version.manifest.cases_of("test"), *version.manifest.cases_of("analysis")):
                 self._add_case(case)
 
     def _add_case(self, case: Case) -> None:
@@ -182,6 +183,8 @@ class Words:
             self._add_file("mask", case.mask)
 
     def _add_file(self, what: str, file: File) -> None:
+        if file.sha256.encode() in self.found:
+            return  # the mask of a whole series
         packed = self._storage.path(file.sha256).read_bytes()
         before = len(self.found)
         self.add(f"the digest of a hidden {what}", file.sha256)
@@ -190,12 +193,12 @@ class Words:
         assert len(self.found) >= before + 3, f"{file.path} could leave unnoticed"
 
     def add_hidden_runs(self, session: Session) -> None:
-        for run in session.scalars(select(Run).where(Run.stage == "test")):
+        for run in session.scalars(select(Run).where(Run.stage.in_(HIDDEN_STAGES))):
             self.add("the name of a case in a container", *(_stem(item["name"]) for item in run.cases))
             self._add_run("a hidden run", run)
             if run.failure_detail:
                 self.add("the story for the operator", *run.failure_detail.splitlines())
-        for result in session.scalars(select(CaseResult).where(CaseResult.stage == "test")):
+        for result in session.scalars(select(CaseResult).where(CaseResult.stage.in_(HIDDEN_STAGES))):
             self.add("the score of a hidden case", *_long(result.score))
         for score in session.scalars(select(Score).where(Score.stage == "test")):
             figures = [value for value in (score.average_precision, score.validation) if value is not None]
@@ -208,7 +211,8 @@ class Words:
     def _add_run(self, what: str, run: Run) -> None:
         self.add(f"the name of {what}", f"run-{run.id}-{run.token}")
         self.add(f"the time of {what}", *_long(run.wall_seconds))
-        self.add(f"the memory of {what}", run.peak_memory)
+        if not run.is_beside:  # many short ones: some needs what an own toy run needed
+            self.add(f"the memory of {what}", run.peak_memory)
         self.add(f"the exact time of {what}", _long_time(run.started_at), _long_time(run.finished_at))
 
     def add_rival(self, session: Session) -> None:
@@ -274,7 +278,7 @@ def _hidden_slices(session: Session, storage: Storage) -> Slices:
     for version in challenges.current_versions(session, "demo"):
         for case in version.manifest.cases:
             slices = list(_slices_of_case(storage, case))
-            (hidden if case.part == "test" else public).extend(slices)
+            (hidden if case.part in HIDDEN_STAGES else public).extend(slices)
     secret, known = np.concatenate(hidden), np.concatenate(public)
     distance = np.array([np.abs(known - one).mean(axis=(1, 2)).min() for one in secret])
     telling: Slices = secret[(distance > 2 * NEAR) & (secret.std(axis=(1, 2)) > 0)]

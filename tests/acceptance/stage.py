@@ -13,12 +13,13 @@ import nibabel
 import numpy as np
 from fastapi import FastAPI
 from numpy.typing import NDArray
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from backend.accounts import service as accounts
 from backend.accounts import sessions
 from backend.models.base import new_id
 from backend.models.challenge import Challenge
+from backend.models.run import Run
 from backend.models.upload import Upload
 from backend.models.user import ApiToken, User
 from backend.platform import Platform
@@ -135,6 +136,7 @@ def played(arena: Arena, app: FastAPI) -> Iterator[Stage]:
         rivals["team"] = rival.team("demo").id
         _complete(arena, own, {"sample": "ranked", "pixel": "failed", "toy": "finished"})
         _complete(arena, rivals, {"sample": "ranked", "pixel": "ranked"})
+        _analyse_some(arena, own["sample"])
     arena.kill(worker)
     _rescore(arena)
     own["upload"] = new_id()
@@ -169,6 +171,14 @@ def _complete(arena: Arena, ids: Mapping[str, str], states: Mapping[str, str]) -
     for name, state in states.items():
         ended = arena.final(ids[name])
         assert ended.state == state, f"{name}: {ended.failure_code} {ended.failure_detail}"
+
+
+def _analyse_some(arena: Arena, submission: str) -> None:
+    """Wait until a part of the participant's analysis is done, which may come before that of rivals here."""
+    runs = {"submission_id": submission, "stage": "analysis"}
+    with arena.platform.database.write() as session:
+        session.execute(update(Run).filter_by(**runs).values(priority=2))
+    arena.until(lambda: bool(arena.rows(Run, **runs, state="done")), "an analysis run to end")
 
 
 def _files(sample: str, pixel: str, datasets: tuple[str, ...] = ("brain", "abdom")) -> dict[str, bytes]:

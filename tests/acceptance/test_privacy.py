@@ -26,7 +26,9 @@ from backend.models.challenge import Challenge
 from backend.models.run import Run
 from backend.models.score import CaseResult
 from backend.models.submission import Submission
+from backend.models.user import User
 from backend.results import pictures
+from backend.results import service as results
 from datasets.manifest import Case
 from submissions.client import Client
 from submissions.contract import Code, general_message
@@ -47,7 +49,7 @@ from tests.acceptance.walker import (
     questions,
     traversals,
 )
-from tests.integration.arena import PASSWORD, Arena, spec_text
+from tests.integration.arena import PASSWORD, Arena, analysed_spec_text
 from tests.live import serving
 
 ONLY_FOR_OTHERS = {
@@ -62,12 +64,16 @@ ONLY_FOR_OTHERS = {
 
 @pytest.fixture(scope="module")
 def stage(
-    tmp_path_factory: pytest.TempPathFactory, scans: Path, engine: docker.DockerClient
+    tmp_path_factory: pytest.TempPathFactory, analysed_scans: Path, engine: docker.DockerClient
 ) -> Iterator[Stage]:
-    """Everything evaluated, and the worker gone."""
+    """Everything evaluated but some analysis sets, and the worker gone."""
     folder = tmp_path_factory.mktemp("privacy")
     generous = {"login_rate": "100000 per minute", "uploads_per_user": 100_000}
-    with Arena(folder, scans, more=generous) as arena, played(arena, create_app(arena.platform)) as stage:
+    spec = analysed_spec_text()
+    with (
+        Arena(folder, analysed_scans, spec=spec, more=generous) as arena,
+        played(arena, create_app(arena.platform)) as stage,
+    ):
         yield stage
 
 
@@ -90,7 +96,8 @@ def line(app: FastAPI) -> Iterator[Line]:
 def hidden_cases(stage: Stage) -> list[Case]:
     with stage.platform.database.read() as session:
         versions = challenges.current_versions(session, "demo")
-        return [case for version in versions for case in version.manifest.cases_of("test")]
+        manifests = [version.manifest for version in versions]
+        return [case for one in manifests for case in (*one.cases_of("test"), *one.cases_of("analysis"))]
 
 
 def masked_case(stage: Stage) -> Case:
@@ -346,7 +353,7 @@ def test_a_failure_on_hidden_cases_is_told_in_general_words(app: FastAPI, stage:
 def test_before_the_reveal_there_are_no_scores_and_no_places(
     app: FastAPI, line: Line, stage: Stage, hidden: Hidden
 ) -> None:
-    later = spec_text(leaderboard="after_reveal", own_score="after_reveal")
+    later = analysed_spec_text(leaderboard="after_reveal", own_score="after_reveal")
     with stage.platform.database.write() as session:
         session.execute(update(Challenge).values(spec_text=later))
     try:
@@ -363,6 +370,24 @@ def test_before_the_reveal_there_are_no_scores_and_no_places(
     finally:
         with stage.platform.database.write() as session:
             session.execute(update(Challenge).values(spec_text=stage.arena.spec))
+
+
+def test_analysis_sets_were_run_and_do_not_exist_for_the_participant(app: FastAPI, stage: Stage) -> None:
+    with stage.platform.database.read() as session:
+        query = select(Run.state).where(Run.submission_id == stage.own["sample"], Run.stage == "analysis")
+        states = set(session.scalars(query))
+        organizer = User(id="o", name="o", email="", password_hash="", role="organizer", active=True)
+        told = results.submission_view(session, session.get_one(Submission, stage.own["sample"]), organizer)
+    assert "done" in states
+    assert len(states) > 1
+    assert told.operator is not None
+    assert told.operator.analysis is not None
+    with serving(app) as url:
+        seen = Client(url, stage.bearer(PARTICIPANT)["Authorization"].split()[1]).submission(
+            stage.own["sample"]
+        )
+    assert "analysis" not in seen.model_dump_json()
+    assert seen.queue_position is None
 
 
 # --- the walk itself is proved ---
