@@ -9,15 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.kernels.compiled import compiled
+from datasets.kernels.lean import inlined, kernel
 
 Doubles = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
 Singles = NDArray[np.float32]
-
-# Division by zero gives infinity, as in NumPy; indices without a sign spare a look at negative ones.
-kernel = compiled(error_model="numpy")
-inlined = compiled(error_model="numpy", forceinline=True)
 
 MAPS = 8  # channels of the atlas:
 GREY, WHITE, BRAIN, DETAIL, VENTRICLE, NUCLEI, CEREBELLUM, RIM = range(MAPS)
@@ -81,6 +77,26 @@ class Around(NamedTuple):
     offset: Doubles
 
 
+class Room(NamedTuple):
+    """Memory to work in, of one thread. `lines`: the bending over each sample of a line of voxels."""
+
+    place: Doubles
+    found: Doubles
+    extra: Doubles
+    noise: Doubles
+    shares: Doubles
+    sums: Doubles
+    nearest: NDArray[np.int64]
+    lines: Singles
+
+    @classmethod
+    def of(cls, grid: Grid, bend: Bend) -> "Room":
+        """For such voxels."""
+        place, found, extra, noise = np.empty(4), np.empty(MAPS), np.empty(EXTRAS), np.empty(4)
+        lines = np.empty((*grid.samples[:2], *bend.fields.shape[2:]), np.float32)
+        return cls(place, found, extra, noise, np.empty(SHARES), np.empty(SUMS), np.zeros(1, np.int64), lines)
+
+
 @inlined
 def _bend_line(bend: Bend, x: float, y: float, line: Singles) -> None:
     """Displacements and sensitivity at the nodes over a place (x, y), bilinear: (n, 4)."""
@@ -115,7 +131,7 @@ def _bent(bend: Bend, line: Singles, x: float, y: float, z: float, found: Double
 
 @inlined
 def _sampled(maps: Bytes, place: Doubles, first: int, stop: int, found: Doubles) -> None:
-    """Channels `first` to `stop` at a place inside, trilinear."""
+    """Channels `first` to `stop` at a place inside, trilinear (indices without a sign are faster)."""
     i, j, k = np.uint64(place[0]), np.uint64(place[1]), np.uint64(place[2])
     u, v, w = np.float32(place[0] - i), np.float32(place[1] - j), np.float32(place[2] - k)
     o, one = np.uint64(1), np.float32(1)
@@ -308,17 +324,17 @@ def render(
     turn: Doubles,
     look: Look,
     around: Around,
+    room: Room,
 ) -> None:
     """Fill the slab (x, y, z) of a volume whose first plane is plane `first`.
 
     `image`: grey value, weighted by sensitivity; outside a stripped brain the fluid's. `labels`: 0 outside.
     `edge`: above 0.5 where the brain is left by stripping. `turn` (3, 3): millimetres to cells of `tile`.
     """
-    place, found, extra, noise = np.empty(4), np.empty(MAPS), np.empty(EXTRAS), np.empty(4)
-    shares, sums, nearest = np.empty(SHARES), np.empty(SUMS), np.zeros(1, np.int64)
+    place, found, extra, noise = room.place, room.found, room.extra, room.noise
+    shares, sums, nearest, lines = room.shares, room.sums, room.nearest, room.lines
     whole = around.values.size > 0
-    px, py, pz = grid.samples
-    lines = np.empty((px, py, bend.fields.shape[2], 4), np.float32)
+    px, py, pz = grid.samples[0], grid.samples[1], grid.samples[2]
     origin, step = grid.origin, grid.step
     for i in range(image.shape[0]):
         for j in range(image.shape[1]):
@@ -328,7 +344,8 @@ def render(
                     y = origin[1] + (j + (b + 0.5) / py - 0.5) * step[1]
                     _bend_line(bend, x, y, lines[a, b])
             for k in range(image.shape[2]):
-                sums[:] = 0.0
+                for n in range(SUMS):
+                    sums[n] = 0.0
                 nearest[0] = 0
                 for a in range(px):
                     x = origin[0] + (first + i + (a + 0.5) / px - 0.5) * step[0]

@@ -8,6 +8,7 @@ be painted in slabs of any size. A shape is skipped in a block only where it can
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.kernels.lean import inlined, kernel
 from datasets.kernels.solids import (
     AIR_,
     DIAPHRAGM,
@@ -31,12 +32,12 @@ from datasets.kernels.solids import (
     Integers,
     Lattice,
     Parts,
+    Room,
     Shapes,
     clipped,
+    diagonal_of,
     distance_to,
     grain_at,
-    inlined,
-    kernel,
     look_up,
     nearest_possible,
     share_inside,
@@ -62,7 +63,8 @@ def _painted(
 ) -> None:
     """Cover `mixed` (value, label) with the layers of one shape; each share is multiplied by `cover`."""
     for index in range(depth):
-        inset, value, label, rough, gas, gas_label = layers[index]
+        inset, value, label = layers[index, 0], layers[index, 1], layers[index, 2]
+        rough, gas, gas_label = layers[index, 3], layers[index, 4], layers[index, 5]
         share = min(share_inside(distance + inset, edge) * cover, 1.0)
         if share > 0.0:
             if gas_label >= 0.0:
@@ -292,16 +294,13 @@ def render(
     tile: NDArray[np.float32],
     hounsfield: Doubles,
     grey: Doubles,
+    room: Room,
 ) -> None:
     """Paint the slab (x, y, z) of a volume whose first plane is plane `first`; toned at the end."""
-    everything = np.arange(parts.kind.size)
-    regional = np.empty(parts.kind.size, np.int64)
-    chosen = np.empty(parts.kind.size, np.int64)
-    packed = np.empty(parts.kind.size, np.int64)
-    far, at, mixed = np.empty(parts.kind.size), np.empty(8), np.empty(2)
     nx, ny, nz = image.shape
+    at = room.at
     size = BLOCK * REGION
-    diagonal = 0.5 * np.sqrt((grid.step**2).sum())
+    diagonal = 0.5 * diagonal_of(grid)
     for rx in range(0, nx, size):
         for ry in range(0, ny, size):
             for rz in range(0, nz, size):
@@ -310,7 +309,7 @@ def render(
                 z = grid.origin[2] + (rz + 0.5 * (size - 1)) * grid.step[2]
                 look_up(lattice, x, y, z, at)
                 nearby = _narrowed(
-                    regional, everything, parts.kind.size, parts,
+                    room.regional, room.everything, parts.kind.size, parts,
                     x + at[WARP_X], y + at[WARP_Y], z + at[WARP_Z], size * diagonal * lattice.stretch,
                 )  # fmt: skip
                 for bx in range(rx, min(rx + size, nx), BLOCK):
@@ -318,8 +317,7 @@ def render(
                         for bz in range(rz, min(rz + size, nz), BLOCK):
                             _block(
                                 image, labels, foreground, first, bx, by, bz, grid, lattice, back, shapes,
-                                parts, tile, hounsfield, grey, regional, nearby, chosen, packed, far, at,
-                                mixed,
+                                parts, tile, hounsfield, grey, nearby, room,
                             )  # fmt: skip
 
 
@@ -340,20 +338,16 @@ def _block(
     tile: NDArray[np.float32],
     hounsfield: Doubles,
     grey: Doubles,
-    regional: Integers,
     nearby: int,
-    chosen: Integers,
-    packed: Integers,
-    far: Doubles,
-    at: Doubles,
-    mixed: Doubles,
+    room: Room,
 ) -> None:
+    chosen, at, mixed = room.chosen, room.at, room.mixed
     edge = grid.edge
     half = 0.5 * (BLOCK - 1)
     x = grid.origin[0] + (first + bx + half) * grid.step[0]
     y = grid.origin[1] + (by + half) * grid.step[1]
     z = grid.origin[2] + (bz + half) * grid.step[2]
-    radius = 0.5 * BLOCK * np.sqrt((grid.step**2).sum()) * lattice.stretch
+    radius = 0.5 * BLOCK * diagonal_of(grid) * lattice.stretch
     look_up(lattice, x, y, z, at)
     if at[SKIN] > 3.0 * radius + edge:
         count = 0
@@ -361,7 +355,7 @@ def _block(
     else:
         outside = False
         count = _narrowed(
-            chosen, regional, nearby, parts, x + at[WARP_X], y + at[WARP_Y], z + at[WARP_Z], radius
+            chosen, room.regional, nearby, parts, x + at[WARP_X], y + at[WARP_Y], z + at[WARP_Z], radius
         )
     coarse_weight = 1.0 / (1.0 + (edge / 9.0) ** 2)
     fine_weight = 1.0 / (1.0 + (edge / 3.0) ** 2)
@@ -385,7 +379,8 @@ def _block(
                     _backdrop(mixed, at, back, edge, fine, coarse, height, aside)
                     grain = 0.75 * fine + 0.6 * coarse
                     _voxel(
-                        mixed, count, chosen, packed, far, shapes, parts, u, v, w, at, edge, grain, height
+                        mixed, count, chosen, room.packed, room.far, shapes, parts, u, v, w, at, edge, grain,
+                        height,
                     )  # fmt: skip
                 image[i, j, k] = toned(mixed[0], hounsfield, grey)
                 labels[i, j, k] = int(mixed[1])

@@ -9,14 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.kernels.compiled import compiled
+from datasets.kernels.lean import inlined, kernel
 
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
-
-# Division by zero gives infinity, as in NumPy: a check at every one would cost half the speed.
-kernel = compiled(error_model="numpy")
-inlined = compiled(error_model="numpy", forceinline=True)
 
 TILE = 32  # nodes of the periodic texture along each axis, a power of two
 ELLIPSOID, CAPSULE = 0, 1
@@ -86,6 +82,33 @@ class Parts(NamedTuple):
     numbers: Doubles
     reach: Doubles
     share: Doubles
+
+
+class Room(NamedTuple):
+    """Memory to work in. Numbers of parts, as many as there are: `everything`, those that matter in a region
+    (`regional`), in a block (`chosen`), and to a voxel (`packed`, so `far` away). `at`: the lattice's fields,
+    `mixed`: value and label of a voxel."""
+
+    everything: Integers
+    regional: Integers
+    chosen: Integers
+    packed: Integers
+    far: Doubles
+    at: Doubles
+    mixed: Doubles
+
+    @classmethod
+    def of(cls, parts: int) -> "Room":
+        """For so many parts."""
+        regional, chosen, packed = np.empty((3, parts), np.int64)
+        return cls(np.arange(parts), regional, chosen, packed, np.empty(parts), np.empty(8), np.empty(2))
+
+
+@inlined
+def diagonal_of(grid: Grid) -> float:
+    """Of a voxel."""
+    x, y, z = grid.step[0], grid.step[1], grid.step[2]
+    return np.sqrt(x * x + y * y + z * z)
 
 
 @inlined

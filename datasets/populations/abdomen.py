@@ -59,11 +59,12 @@ def draw(
     grid, back = _grid(shape, spacing_mm), _backdrop(person, shape, spacing_mm)
     lattice, tile = person.lattice(streams[1]), _tile(streams[2])
     shapes, parts = body.arrays(grid.edge)
+    room = solids.Room.of(parts.kind.size)
     for first in range(0, shape[0], slab):
         part = slice(first, min(first + slab, shape[0]))
         phantom.render(
             image[part], labels[part], foreground[part], first, grid, lattice, back, shapes, parts, tile,
-            abdomen_tissues.HOUNSFIELD, abdomen_tissues.GREY,
+            abdomen_tissues.HOUNSFIELD, abdomen_tissues.GREY, room,
         )  # fmt: skip
     return Subject(
         image,

@@ -131,6 +131,7 @@ def _rendered(
         kernels.render(
             image[part], labels[part], edge[part], first,
             grid, bend, atlas().maps, extras, who.tile, who.tile_turn, look, around,
+            kernels.Room.of(grid, bend),
         )  # fmt: skip
 
     with ThreadPoolExecutor(threads) as pool:
