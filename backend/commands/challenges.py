@@ -1,7 +1,7 @@
 """`python -m backend challenge …` and `python -m backend dataset build`"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
@@ -70,7 +70,7 @@ def show(name: str, as_json: Json = False) -> None:
         counts = {
             version.name: {
                 "version": version.version,
-                **{part: len(version.manifest.cases_of(part)) for part in ("training", "toy", "test")},
+                **{part: len(version.manifest.cases_of(part)) for part in get_args(spec.Part)},
             }
             for version in versions
         }

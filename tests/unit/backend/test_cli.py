@@ -128,7 +128,7 @@ def test_a_challenge_is_built_by_a_secret_of_its_own_and_registered(
     assert printed(run("challenge", "add", DEMO, "--data", str(data), "--json"))["versions"]["brain"] == "v1"
     assert [item["id"] for item in printed(run("challenge", "list", "--json"))] == ["demo"]
     shown = printed(run("challenge", "show", "demo", "--json"))
-    assert shown["datasets"]["abdom"] == {"version": "v1", "training": 1, "toy": 2, "test": 1}
+    assert shown["datasets"]["abdom"] == {"version": "v1", "training": 1, "toy": 2, "test": 1, "analysis": 0}
     assert shown["spec"] == TEXT
     shutil.rmtree(data)
     assert run("challenge", "add", DEMO, "--data", str(data)).exit_code == 2
