@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from backend.db import now
 from backend.errors import Conflict, NotFound
-from backend.intake import analysing
+from backend.intake import analysing, operations
 from backend.intake import service as intake
 from backend.intake.planning import current_version
 from backend.models.challenge import DatasetVersion
@@ -22,7 +22,7 @@ from submissions.fake_engine import Behaviour, FakeEngine
 from tests.unit.backend.world import World
 from tests.unit.worker.conftest import SLOT, BenchOf
 from worker import evaluation, leases, stages
-from worker.leases import Lease
+from worker.leases import Lease, LeaseLost
 from worker.sweep import Janitor
 
 DATASETS = ("brain", "abdom")
@@ -264,6 +264,18 @@ def test_what_is_over_cannot_be_cancelled_and_its_analysis_goes_on(challenged: W
     with pytest.raises(Conflict, match="ranked"), challenged.write() as session:
         intake.cancel(session, session.get_one(User, row.user_id), row.id)
     assert {run.state for run in runs_of(challenged, row)} == {"waiting"}
+
+
+def test_a_rerun_ends_the_analysis_and_whoever_is_at_it_can_write_nothing_any_more(challenged: World) -> None:
+    row = about_to_rank(challenged)
+    advance(challenged, row)
+    stored(challenged, row)
+    lease = claimed(challenged)
+    with challenged.write() as session:
+        operations.rerun(session, challenged.platform.storage, row.id)
+    assert runs_of(challenged, row) == []
+    with pytest.raises(LeaseLost), challenged.write() as session:
+        leases.hold(session, lease)
 
 
 # --- on demand ---
