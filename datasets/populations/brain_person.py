@@ -26,6 +26,7 @@ INDIVIDUALITY = ((2.7, 1.1), (1.5, 1.1))  # (scale in millimetres, logits)
 GRAIN = ((1.4, 0.6), (3.0, 0.8))
 NODES, NODE_MM = 64, 3.5  # displacements
 CELLS, CELL_MM = 96, 1.25  # individuality; repeats after 120 mm along axes that are nobody's
+HALVINGS = 5
 REACH_MM = 25.0  # how far from the ventricles their size is felt
 SHARPENING = 2.3
 T1 = ((0.20, 0.02), (0.59, 0.025), (0.90, 0.02))  # fluid, grey, white: mean and deviation between people
@@ -140,17 +141,45 @@ def _ventricles(places: Doubles, atlas: Atlas, who: Person, condition: Mapping[s
     more = condition.get("ventricles_mm", 0.0) + 3.5 * condition.get("atrophy", 0.0)
     left, right = who.ventricles_mm + more
     wanted = 0.5 * (left + right) + 0.5 * (right - left) * aside
+    distance, slopes = _walls_at(atlas, places)
+    towards = slopes / (np.sqrt((slopes**2).sum(axis=0)) + 0.15)
+    shift = towards * wanted * _felt(distance)
+    moved: Doubles = places - shift * _short_of_the_middle(places, towards, shift, atlas)
+    return moved
+
+
+def _short_of_the_middle(places: Doubles, towards: Doubles, shift: Doubles, atlas: Atlas) -> Doubles:
+    """The share of each shift that ends before the middle of a ventricle: beyond it lies the other wall."""
+
+    def beyond(which: NDArray[np.bool_], share: Doubles) -> NDArray[np.bool_]:
+        _, slopes = _walls_at(atlas, places[:, which] - share * shift[:, which])
+        found: NDArray[np.bool_] = (slopes * towards[:, which]).sum(axis=0) < 0
+        return found
+
+    least, most = np.ones(places.shape[1:]), np.ones(places.shape[1:])
+    outwards = (shift * towards).sum(axis=0) > 0
+    too_far = np.zeros(places.shape[1:], dtype=np.bool_)
+    too_far[outwards] = beyond(outwards, most[outwards])
+    least[too_far] = 0
+    for _ in range(HALVINGS):
+        middle = 0.5 * (least[too_far] + most[too_far])
+        past = beyond(too_far, middle)
+        least[too_far] = np.where(past, least[too_far], middle)
+        most[too_far] = np.where(past, middle, most[too_far])
+    return least
+
+
+def _walls_at(atlas: Atlas, places: Doubles) -> tuple[Doubles, Doubles]:
+    """Distance to the lateral ventricles and its slope (3, ...) at places (3, ...) of the atlas."""
     distance, *slopes = (
         ndimage.map_coordinates(part, places / WALLS_MM, order=1, mode="nearest") for part in atlas.walls
     )
-    length = np.sqrt(sum(slope**2 for slope in slopes)) + 0.15
-    changed: Doubles = places - wanted * _felt(distance) * np.stack(slopes) / length
-    return changed
+    return distance, np.stack(slopes)
 
 
-def _felt(distance: Floats) -> Floats:
+def _felt(distance: Doubles) -> Doubles:
     """1 at the ventricles and within, 0 from `REACH_MM` on."""
-    rest: Floats = np.clip(1 - np.maximum(distance, 0) / REACH_MM, 0, 1)
+    rest: Doubles = np.clip(1 - np.maximum(distance, 0) / REACH_MM, 0, 1)
     return rest * rest
 
 

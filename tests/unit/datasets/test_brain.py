@@ -5,7 +5,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import binary_closing, distance_transform_edt
 
 from datasets.populations import brain, brain_details, brain_head
 from datasets.populations.brain import LABELS
@@ -94,6 +94,13 @@ def test_enlarged_ventricles_leave_everything_far_from_them_as_it_was() -> None:
     assert np.abs(before.image - after.image)[away].max() < before.noise / 20
     assert (before.image == after.image)[away].mean() > 0.9
     assert (np.abs(before.image - after.image)[before.foreground] > 0.05).mean() < 0.35
+
+
+def test_enlarged_ventricles_hold_fluid_and_no_trace_of_where_their_walls_were() -> None:
+    labels = person(4, sides=64, condition={"ventricles_mm": 7.0}, variant="t2").labels
+    ventricles = labels == LABELS["ventricles"]
+    closed = binary_closing(ventricles, iterations=2)
+    assert (closed & ~ventricles).sum() < 0.03 * ventricles.sum()
 
 
 def test_atrophy_turns_tissue_into_fluid_within_the_same_skull() -> None:
