@@ -10,6 +10,7 @@ from datasets.anomalies.lesions import (
     apart,
     grain,
     grown,
+    labelled,
     mean,
     millimetres,
     ridge,
@@ -17,7 +18,7 @@ from datasets.anomalies.lesions import (
     where_in,
 )
 from datasets.anomalies.regions import Triple
-from datasets.anomalies.scene import Category, Difficulty, Floats, Group, Scene, Voxel, graded
+from datasets.anomalies.scene import Category, Difficulty, Floats, Group, Scene, Voxel, box_around, graded
 from datasets.anomalies.shades import hounsfield
 
 
@@ -53,10 +54,11 @@ class AbdominalCyst:
         spacing = float(np.mean(scene.subject.spacing_mm))
         fluid = hounsfield(scene, float(rng.uniform(0, 22)))
         places = graded(difficulty, FAT, ORGANS + FAT, ORGANS + FAT)
-        found = [
+        drawn = [
             where_in(rng, scene, places[int(rng.integers(len(places)))], 0.6 * mean(radii))
-            for _ in range(graded(difficulty, 16, 4, 1))
+            for _ in range(graded(difficulty, 24, 8, 4))
         ]
+        found = [place for place in drawn if _in_the_cavity(scene, place, 2 * mean(radii))] or drawn
         return cls(
             centre=max(found, key=lambda centre: apart(scene, centre, 0.6 * mean(radii), fluid)),
             radii=radii,
@@ -85,5 +87,23 @@ class AbdominalCyst:
         return inside
 
 
+def _in_the_cavity(scene: Scene, place: Voxel, reach: float) -> bool:
+    """Whether organs are around: there is fat below the skin, too."""
+    box = box_around(place, max(round(reach), 1), scene.subject.image.shape)
+    return bool(labelled(scene, box, *VISCERA).mean() > AMONG)
+
+
+AMONG = 0.25  # share of organs around a place in the cavity
+VISCERA = (
+    "liver",
+    "spleen",
+    "pancreas",
+    "kidneys",
+    "stomach",
+    "small-bowel",
+    "colon-gas",
+    "colon-fluid",
+    "bladder",
+)
 ORGANS = (("pancreas",), ("spleen",), ("liver",), ("kidneys",), ("reproductive", "bladder"))
 FAT = (("fat", "small-bowel"), ("fat",))  # where fluid stands out most

@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.anomalies.lesions import grain, mean, seed
 from datasets.anomalies.scene import (
     EVERYWHERE,
     Category,
@@ -20,6 +21,7 @@ from datasets.anomalies.scene import (
     place,
 )
 
+DETAILS = ((0, 0.7), (1, 0.25))  # widths as shares of the radius
 Waves = tuple[tuple[float, float, float, float], ...]
 
 
@@ -27,9 +29,9 @@ Waves = tuple[tuple[float, float, float, float], ...]
 class TexturedLesion:
     """Lengths in voxels, intensities in the image's units.
 
-    `radii` of the ellipsoid that `lumps` deform; `intensity` inside, plus `grain` times the waves of
-    `texture`, plus `rim` near the surface; `softness` is the width of the edge as a share of the radius,
-    `opacity` how much of the host's own structure is covered. A wave is (x, y, z, phase) in radians.
+    `radii` of the ellipsoid that `lumps` deform; `intensity` inside, plus `grain` times a random field that
+    `pattern` draws, plus `rim` near the surface; `softness` is the width of the edge as a share of the
+    radius, `opacity` how much of the host's own structure is covered. A wave is (x, y, z, phase) in radians.
     """
 
     name: ClassVar[str] = "textured-lesion"
@@ -45,7 +47,7 @@ class TexturedLesion:
     softness: float
     opacity: float
     lumps: Waves
-    texture: Waves
+    pattern: int
 
     @classmethod
     def draw(cls, rng: np.random.Generator, scene: Scene, difficulty: Difficulty) -> Self:
@@ -62,12 +64,12 @@ class TexturedLesion:
             centre=centre,
             radii=(x, y, z),
             intensity=_apart(around, float(rng.uniform(*contrast)), bool(rng.random() < 0.5)),
-            grain=strength * float(rng.uniform(0.04, 0.10)),
+            grain=strength * float(rng.uniform(0.05, 0.11)),
             rim=strength * float(rng.choice([0.0, 0.15, -0.15])),
             softness=float(rng.uniform(0.2, 0.5)),
             opacity=float(rng.uniform(0.7, 1.0)),
             lumps=_waves(rng, 6, 2.5 / size),
-            texture=_waves(rng, 16, 1.3),
+            pattern=seed(rng),
         )
 
     def apply(self, scene: Scene) -> Floats:
@@ -81,11 +83,17 @@ def with_lesion(image: Floats, lesion: TexturedLesion) -> Floats:
     away = offsets(box, lesion.centre)
     depth = np.sqrt(sum((away[axis] / lesion.radii[axis]) ** 2 for axis in range(3)))
     depth = depth * (1 + 0.22 * _sum_of(lesion.lumps, away))
-    value = lesion.intensity + lesion.grain * _sum_of(lesion.texture, away)
+    value = lesion.intensity + lesion.grain * _texture(lesion, depth.shape)
     value = np.clip(value + lesion.rim * np.exp(-(((depth - 0.8) / 0.15) ** 2)), 0.03, 0.97)
     share = lesion.opacity * np.clip((1 - depth) / lesion.softness + 0.5, 0, 1)
     result[box] += (share * (value - result[box])).astype(np.float32)
     return result
+
+
+def _texture(lesion: TexturedLesion, shape: tuple[int, ...]) -> Floats:
+    """Of variance 1, coarse and fine as the lesion is large: plane waves of one length look woven."""
+    coarse, fine = (grain(lesion.pattern + n, shape, share * mean(lesion.radii)) for n, share in DETAILS)
+    return np.float32(0.8) * coarse + np.float32(0.6) * fine
 
 
 def _apart(around: float, contrast: float, darker: bool) -> float:

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from datasets.anomalies import lesions, shades
-from datasets.anomalies.pathologies.abdominal_cyst import AbdominalCyst
+from datasets.anomalies.pathologies.abdominal_cyst import VISCERA, AbdominalCyst
 from datasets.anomalies.pathologies.aortic_aneurysm import AorticAneurysm, axis_of
 from datasets.anomalies.pathologies.arachnoid_cyst import ArachnoidCyst
 from datasets.anomalies.pathologies.bowel_wall import BowelWall, connected
@@ -23,7 +23,7 @@ from datasets.anomalies.pathologies.liver_metastases import LiverMetastases
 from datasets.anomalies.pathologies.renal_mass import RenalMass
 from datasets.anomalies.pathologies.ring_tumour import RingTumour
 from datasets.anomalies.regions import depth_in
-from datasets.anomalies.scene import DIFFICULTIES, Difficulty, Scene
+from datasets.anomalies.scene import DIFFICULTIES, Difficulty, Scene, box_around
 from datasets.plan import POPULATIONS
 from tests.unit.datasets.conftest import EXTENT_MM
 
@@ -295,3 +295,12 @@ def test_tissue_that_is_bone_is_not_replaced_by_an_aneurysm() -> None:
     where = _scene("abdomen")
     change = _change(where, _drawn(AorticAneurysm, where))
     assert not change[where.tissue("bone", "marrow")].any()
+
+
+def test_a_cyst_of_the_abdomen_lies_among_organs_not_below_the_skin() -> None:
+    where = _scene("abdomen")
+    for seed in range(12):
+        cyst = _drawn(AbdominalCyst, where, seed)
+        box = box_around(cyst.centre, round(2 * max(cyst.radii)), (SIDES,) * 3)
+        near = lesions.labelled(where, box, *VISCERA)
+        assert near.mean() > 0.15
