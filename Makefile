@@ -34,10 +34,11 @@ test-all: lint  ## every test, and the compose file brought up for real
 	@sh setup/services.sh test-all
 	@sh setup/engine.sh run sh -c 'sh setup/base_image.sh && $(PYTEST) && sh setup/compose_check.sh'
 
-benchmarks: setup  ## speed, memory and agreement of scoring beside its peers, about half an hour
+benchmarks: setup  ## speed, memory and agreement beside peers, of scoring and of making scans, about 45 minutes
 	@$(PYTHON) benchmarks/scoring.py
 	@$(PYTHON) benchmarks/bootstrap.py
 	@$(PYTHON) benchmarks/rescoring.py
+	@$(PYTHON) benchmarks/datasets.py
 
 lint: setup  ## ruff, mypy --strict, import-linter
 	@$(PYTHON) -m ruff check .
