@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from backend.errors import BadInput, Forbidden, NotFound
+from backend.intake.planning import LAST
 from backend.models.challenge import Challenge
 from backend.models.score import Score
 from backend.models.submission import Submission
@@ -117,7 +118,7 @@ def test_analysis_sets_do_not_exist_for_the_owner_and_organizers_see_how_far_the
     for shard, state in enumerate(("done", "failed", "running", "waiting", "waiting")):
         given = {"shard": shard, "state": state, "wall_seconds": 77.7, "failure_code": "crashed"}
         cases = [{"id": "aloof0", "name": "opaque.nii.gz"}]
-        world.run(submission, "analysis", task="sample", dataset="brain", cases=cases, **given)
+        world.run(submission, "analysis", task="sample", dataset="brain", cases=cases, priority=LAST, **given)
     assert view(world, submission, ada) == before[0]
     seen = view(world, submission, boss)
     assert seen.operator is not None
