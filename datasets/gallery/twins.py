@@ -35,7 +35,7 @@ def source(folder: Path, described: Manifest, secret: bytes | None) -> Source:
     if secret is None:
         return Source(None, "no secret was given; name it with --secret-file")
     if known is None or described.dataset not in known.challenge.datasets:
-        return Source(None, f"{origin.NAME} does not tell what it was built from; run the build again")
+        return Source(None, f"no {origin.NAME} tells what it was built from; imported sets have none")
     return _checked(known, described, Seeds(secret), folder)
 
 
