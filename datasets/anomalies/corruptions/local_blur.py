@@ -9,6 +9,7 @@ from scipy import fft
 from datasets.anomalies.regions import Triple, Waves, draw_lumps, draw_radii, lively, region_box, share_of
 from datasets.anomalies.scene import (
     EVERYWHERE,
+    Box,
     Category,
     Difficulty,
     Floats,
@@ -27,8 +28,9 @@ class LocalBlur:
     """A Gaussian of standard deviation `sigma` voxels.
 
     `noise` is the deviation of the noise that the blur would take away, in the image's units; it is put back,
-    drawn from `pattern`, since a patch without noise gives the anomaly away. 0 for scans drawn without noise:
-    theirs is added later. `radii` in voxels, `softness` of the border as a share of the radius.
+    drawn from `pattern`, since a patch without noise gives the anomaly away. 0 for scans drawn without noise,
+    which is added later, and for grainy ones, where `insert` makes it anew. `radii` in voxels, `softness` of
+    the border as a share of the radius.
     """
 
     name: ClassVar[str] = "local-blur"
@@ -61,7 +63,7 @@ class LocalBlur:
             lumps=draw_lumps(rng, radii),
             softness=float(rng.uniform(*graded(difficulty, (0.1, 0.2), (0.2, 0.3), (0.25, 0.45)))),
             sigma=float(rng.uniform(*width)) * min(image.shape),
-            noise=0.0 if scene.population else noise_of(image[region_box(centre, radii, image.shape)]),
+            noise=_own_noise(scene, region_box(centre, radii, image.shape)),
             pattern=int(rng.integers(2**32)),
         )
 
@@ -84,6 +86,10 @@ def with_blur(image: Floats, blur: LocalBlur) -> Floats:
         white = np.random.default_rng(blur.pattern).standard_normal(share.shape, dtype=np.float32)
         result[box] += np.float32(blur.noise) * np.sqrt(1 - (1 - share) ** 2) * white
     return result
+
+
+def _own_noise(scene: Scene, box: Box) -> float:
+    return 0.0 if scene.population or scene.subject.grainy else noise_of(scene.subject.image[box])
 
 
 def _widened(part: slice, margin: int, size: int) -> slice:
