@@ -27,15 +27,12 @@ from datasets.anomalies.corruptions.poisson_patch import smooth_size
 # Of all kinds (--all) these take most time or memory, and some stand for the others.
 KINDS = {
     "brain": (
-        *("normal", "local/ring-enhancing-tumour", "local/poisson-patch", "local/copy-paste"),
-        *("global/atrophy", "global/smooth-warp", "global/motion", "global/kspace-spikes"),
+        *("normal", "local/ring-enhancing-tumour", "local/glioma", "local/poisson-patch"),
+        *("global/atrophy", "global/rotation", "global/smooth-warp", "global/blur"),
     ),
     "abdom": (
-        "normal",
-        "local/poisson-patch",
-        "local/liver-metastases",
-        "global/ascites",
-        "global/breathing",
+        *("normal", "local/poisson-patch", "local/liver-metastases"),
+        *("global/ascites", "global/rotation", "global/blur"),
     ),
 }
 NAMES = {"brain": "brain", "abdom": "abdomen"}

@@ -13,6 +13,7 @@ from datasets.planned import Ball, Planned
 from datasets.seeds import Seeds
 from datasets.strata import combinations
 
+SIZES, CONTRASTS = SERIES = ("size-series", "contrast-series")  # sets that show one person throughout
 BRIGHT = 0.9  # intensity of the spheres whose size varies
 
 Kindred = tuple[Category, str]
@@ -29,11 +30,11 @@ def cases(challenge: Challenge, slug: str, seeds: Seeds, kinds: Kinds) -> list[P
     if wanted.size_series:
         steps = wanted.size_series.steps - 1
         radii = [max(wanted.size_series.radius * step / steps, 1.0) for step in range(1, steps + 1)]
-        made += maker.series("size-series", [Ball(0.0, BRIGHT), *(Ball(radius, BRIGHT) for radius in radii)])
+        made += maker.series(SIZES, [Ball(0.0, BRIGHT), *(Ball(radius, BRIGHT) for radius in radii)])
     if wanted.contrast_series:
         step, radius = wanted.contrast_series.step, wanted.contrast_series.radius
         values = [min(index * step, 1.0) for index in range(int(1 / step + 1e-9) + 1)]
-        made += maker.series("contrast-series", [Ball(radius, round(value, 6)) for value in values])
+        made += maker.series(CONTRASTS, [Ball(radius, round(value, 6)) for value in values])
     if wanted.equal_counts:
         listed = _listed(dataset, kinds)
         count = wanted.equal_counts.per_kind * len(listed)

@@ -180,16 +180,16 @@ class _Dataset:
         return made
 
     def _doubles(self, seen: Seen) -> list[Finding]:
-        cases = self.described.cases
+        shown = duplicates.different_people(self.described.cases)
+        cases = [self.described.cases[i] for i in shown]
         equal = duplicates.same([case.image.sha256 for case in cases])
-        alike = duplicates.suspicious(duplicates.nearest(np.stack(seen.thumbnails)))
+        alike = duplicates.suspicious(duplicates.nearest(np.stack([seen.thumbnails[i] for i in shown])))
         named = [f"{cases[a].image.path} and {cases[b].image.path} are equal" for a, b in equal]
         named += [
             f"{cases[pair.first].image.path} and {cases[pair.second].image.path} "
             f"(correlation {pair.correlation:.3f})"
             for pair in alike
             if (pair.first, pair.second) not in equal
-            and not cases[pair.first].part == cases[pair.second].part == "analysis"
         ]
         sentence = f"one subject twice, {len(named)} pairs: {'; '.join(named[:SHOWN])}"
         if named:

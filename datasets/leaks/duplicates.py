@@ -6,6 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.analysis import SERIES
+from datasets.manifest import Case
+
 ALIKE = 0.87  # two scans of one subject have 0.92 to 0.99; the nearest two of 375 abdomens had 0.81 (64³)
 OUTLYING = 4.0  # robust deviations on Fisher's scale: twins have 5 to 11, the nearest others 3 (64³)
 
@@ -17,6 +20,18 @@ class Pair:
     first: int
     second: int
     correlation: float
+
+
+def different_people(cases: Sequence[Case]) -> list[int]:
+    """Positions of cases that must all show different people: of a series, which shows one, the first."""
+    series: set[str | None] = set()
+    kept = []
+    for index, case in enumerate(cases):
+        if case.analysis not in series:
+            kept.append(index)
+        if case.analysis in SERIES:
+            series.add(case.analysis)
+    return kept
 
 
 def nearest(thumbnails: NDArray[np.float32]) -> NDArray[np.float64]:

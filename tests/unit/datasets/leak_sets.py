@@ -90,9 +90,15 @@ CLEAN = Leak()
 
 
 def write(
-    folder: Path, seed: int, leak: Leak = CLEAN, tests: int = 120, training: int = 10, dataset: str = "field"
+    folder: Path,
+    seed: int,
+    leak: Leak = CLEAN,
+    tests: int = 120,
+    training: int = 10,
+    dataset: str = "field",
+    analysis: tuple[str, int] = ("", 0),
 ) -> Path:
-    """A set with one dataset below `folder`."""
+    """A set with one dataset below `folder`; `analysis`: name and size of a set that shows one person."""
     rng = np.random.default_rng(seed)
     made = cases(rng, tests, training)
     if leak.people:
@@ -104,6 +110,11 @@ def write(
         part = "test" if index < tests else "training"
         name = leak.name(index, one) if leak.name else f"{rng.bytes(10).hex()}.nii.gz"
         described.append(_written(root, part, name, one, leak.file))
+    alone = drawn(rng, None)
+    for _ in range(analysis[1]):
+        again = replace(alone, image=finished(alone.clean, rng))
+        case = _written(root, "analysis", f"{rng.bytes(10).hex()}.nii.gz", again, None)
+        described.append(case.model_copy(update={"analysis": analysis[0]}))
     shape = (SIDE, SIDE, SIDE)
     found = Manifest(
         challenge="cheap", dataset=dataset, version="1", shape=shape, cases=tuple(described), arrangements={}

@@ -24,7 +24,7 @@ def audited(folder: Path, secret: bytes | None = SECRET) -> AuditReport:
 
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, AuditReport]:
-    folder = write(tmp_path_factory.mktemp("clean"), seed=0, tests=40, training=4)
+    folder = write(tmp_path_factory.mktemp("clean"), seed=0, tests=30, training=3)
     return folder, audited(folder)
 
 
@@ -34,7 +34,7 @@ def _names(found: AuditReport) -> set[str]:
 
 def test_a_set_without_leaks_passes(clean: tuple[Path, AuditReport]) -> None:
     assert clean[1].leaks == []
-    assert clean[1].cases == {"field": 40}
+    assert clean[1].cases == {"field": 30}
 
 
 def test_a_report_says_what_was_tried(clean: tuple[Path, AuditReport]) -> None:
@@ -85,7 +85,17 @@ def test_without_the_secret_the_report_says_that_it_was_not_looked_for(
 @pytest.mark.parametrize("name", QUICK)
 def test_a_planted_leak_of_metadata_or_identity_is_found(tmp_path: Path, name: str) -> None:
     leak, expected = LEAKS[name]
-    assert set(expected) <= _names(audited(write(tmp_path, 1, leak, tests=40, training=4)))
+    assert set(expected) <= _names(audited(write(tmp_path, 1, leak, tests=24, training=2)))
+
+
+def test_a_series_may_show_one_person_and_other_analysis_sets_may_not(tmp_path: Path) -> None:
+    series, proxy = (
+        write(tmp_path / name, 4, tests=8, training=12, analysis=(name, 3))
+        for name in ("size-series", "proxy")
+    )
+    assert "one subject twice" not in _names(audited(series))
+    (found,) = [one for one in audited(proxy).leaks if one.name == "one subject twice"]
+    assert "3 pairs" in found.sentence
 
 
 def test_a_derived_seed_beside_the_scans_is_found(tmp_path: Path) -> None:
