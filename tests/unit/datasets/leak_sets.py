@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import os
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -209,6 +210,17 @@ def better_compressed(path: Path, one: Drawn) -> None:
         volume.write_bytes(path, usual + path.read_bytes()[10:])
 
 
+def scaled_otherwise(path: Path, one: Drawn) -> None:
+    """The same values from twice the numbers and half the slope."""
+
+    def change(content: bytes) -> bytes:
+        doubled = (np.frombuffer(content[352:], "<u2") * 2).astype("<u2").tobytes()
+        return content[:112] + struct.pack("<f", 0.5 / LEVELS) + content[116:352] + doubled
+
+    if one.label:
+        _rewritten(path, change, level=1)
+
+
 def abnormal_first(index: int, one: Drawn) -> str:
     return f"{'0' if one.label else 'f'}{np.random.default_rng(index).bytes(9).hex()}.nii.gz"
 
@@ -237,6 +249,7 @@ LEAKS: dict[str, tuple[Leak, tuple[str, ...]]] = {
     "one subject twice": (Leak(people=one_twice), ("one subject twice",)),
     "a test subject in training": (Leak(people=also_in_training), ("one subject twice",)),
     "later times": (Leak(file=later), ("time of change",)),
+    "header scaling": (Leak(file=scaled_otherwise), ("headers", "writers")),
     "smaller compressed size": (Leak(file=better_compressed), ("writers",)),
     "exact zeros": (Leak(voxels=exact_zeros), ("exact zeros",)),
     "histogram comb": (Leak(voxels=comb), ("gaps in the histogram",)),

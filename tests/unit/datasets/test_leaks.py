@@ -15,7 +15,7 @@ from datasets.seeds import Seeds
 from tests.unit.datasets.leak_sets import LEAKS, SECRET, write
 
 ROUNDS = 2000
-QUICK = ("kept dtype", "sorted names", "one subject twice", "seed in the header")
+QUICK = ("kept dtype", "sorted names", "one subject twice", "seed in the header", "header scaling")
 
 
 def audited(folder: Path, secret: bytes | None = SECRET) -> AuditReport:
