@@ -50,7 +50,7 @@ def collect(
 
     Raises:
         GalleryError: there is no dataset.
-        ManifestError, VolumeError, OSError: a file is missing or damaged.
+        ManifestError, OriginError, VolumeError, OSError: a file is missing or damaged.
         ValueError: the secret is shorter than any build accepts.
     """
     return [_collected(folder, one, secret, examples, workers, progress) for one in manifests(folder)]

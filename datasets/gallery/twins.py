@@ -9,7 +9,7 @@ from datasets.anomalies.scene import Floats
 from datasets.finalise import finalise
 from datasets.make import Job
 from datasets.manifest import Case, Manifest
-from datasets.origin import Origin, OriginError
+from datasets.origin import Origin
 from datasets.planned import Planned
 from datasets.seeds import Seeds
 
@@ -26,12 +26,10 @@ def source(folder: Path, described: Manifest, secret: bytes | None) -> Source:
     """What the twins of a dataset are made with. `folder`: of all datasets.
 
     Raises:
+        OriginError: what the datasets were built from is damaged.
         ValueError: the secret is shorter than any build accepts.
     """
-    try:
-        known = origin.read(folder)
-    except OriginError as error:
-        return Source(None, str(error))
+    known = origin.read(folder)
     if secret is None:
         return Source(None, "no secret was given; name it with --secret-file")
     if known is None or described.dataset not in known.challenge.datasets:

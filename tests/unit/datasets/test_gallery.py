@@ -21,7 +21,6 @@ from datasets.gallery.slices import Grid, Slice
 from datasets.leaks.findings import AuditReport, Finding
 from datasets.leaks.report import write as write_audit
 from datasets.manifest import Manifest
-from datasets.origin import NAME as ORIGIN
 from datasets.populations.registry import POPULATIONS
 from tests.unit.datasets import cheap_people
 from tests.unit.datasets.conftest import CHALLENGES, SECRET
@@ -140,13 +139,12 @@ def test_without_the_right_secret_the_page_says_why_nothing_is_shown_before(
     assert told in page.to_html([shown], None, SHIPPED).decode()
 
 
-def test_sets_of_unknown_or_damaged_origin_are_shown_without_twins(made: Set, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(made.folder, copy)
-    (copy / ORIGIN).write_text("{}")
-    assert "damaged" in twins.source(copy, made.described, SECRET).reason
-    (copy / ORIGIN).unlink()
-    assert "built from" in twins.source(copy, made.described, SECRET).reason
+def test_sets_of_unknown_origin_such_as_imported_ones_are_shown_without_twins(
+    made: Set, tmp_path: Path
+) -> None:
+    shutil.copytree(made.folder / "brain", tmp_path / "brain")
+    [shown] = contents.collect(tmp_path, SECRET)
+    assert "imported sets have none" in shown.reason
 
 
 def test_a_folder_without_datasets_is_refused_with_a_sentence(tmp_path: Path) -> None:
