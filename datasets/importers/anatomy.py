@@ -23,7 +23,7 @@ def foreground(image: Floats, stripped: bool) -> NDArray[np.bool_]:
     if stripped:
         return _whole(image > 0)
     step = max(1, -(-max(image.shape) // COARSE))
-    cells = ndimage.gaussian_filter(image, step / 2)[tuple(slice(step // 2, None, step) for _ in range(3))]
+    cells = _means(image, step)
     above = cells > 0.7 * _between(cells)
     opened = ndimage.binary_opening(above, iterations=EDGE)
     body = _whole(opened if opened.any() else above)
@@ -31,10 +31,7 @@ def foreground(image: Floats, stripped: bool) -> NDArray[np.bool_]:
         body |= np.stack([ndimage.binary_fill_holes(plane) for plane in np.moveaxis(body, axis, 0)], axis)
     wide = body
     for axis, size in enumerate(image.shape):
-        wide = np.repeat(wide, step, axis)
-        lacking = size - wide.shape[axis]
-        wide = np.pad(wide, [(0, max(lacking, 0)) if a == axis else (0, 0) for a in range(3)], "edge")
-        wide = wide.take(range(size), axis)
+        wide = np.repeat(wide, step, axis).take(range(size), axis)
     return wide
 
 
@@ -53,6 +50,16 @@ def noise(image: Floats, inside: NDArray[np.bool_]) -> float:
         if bent.size:
             found.append(float(np.median(bent)))
     return max(SECOND_DIFFERENCES * min(found, default=0.0), LEAST_NOISE)
+
+
+def _means(image: Floats, step: int) -> Floats:
+    """Of cells of `step` voxels a side, the last ones smaller."""
+    for axis, size in enumerate(image.shape):
+        starts = np.arange(0, size, step)
+        counts = np.diff(np.append(starts, size)).astype(np.float32)
+        sums = np.add.reduceat(image, starts, axis=axis)
+        image = (sums / counts.reshape([-1 if other == axis else 1 for other in range(3)])).astype(np.float32)
+    return image
 
 
 def _between(cells: Floats) -> float:
