@@ -102,28 +102,29 @@ def _step(case: Case, scan: Floats) -> Slice:
 
 
 def _anomaly(wanted: Wanted, after: Floats, grid: Grid) -> Drawn:
-    mask = _mask(wanted)
-    before = _before(wanted)
+    mask, before = _mask(wanted), _before(wanted)
     slices = through(mask) if mask is not None else middle(after.shape)
     names = list(_named(slices))
+    if mask is None and before is not None:
+        slices = [*slices, most_changed(before, after)]
+        names.append(f"most changed, {slices[-1].plane} {slices[-1].index}")
     shown, scale = [_grey("after" if wanted.case.label else "scan", after, slices, grid)], None
     if before is not None:
-        difference = after - before
-        if mask is None:
-            slices = [*slices, most_changed(before, after)]
-            names.append(f"most changed, {slices[-1].plane} {slices[-1].index}")
-        cut = np.concatenate([one.of(difference).ravel() for one in slices])
-        scale = max(float(np.percentile(np.abs(cut), FULL_COLOUR)), LEAST_SCALE)
-        coloured = [(pictures.change(one.of(difference), scale), one) for one in slices]
-        shown = [
-            _grey("before", before, slices, grid),
-            _grey("after", after, slices, grid),
-            _picture("difference", coloured, grid),
-        ]
+        difference, scale = _difference(before, after, slices, grid)
+        shown = [_grey("before", before, slices, grid), *shown, difference]
     if mask is not None:
         tinted = [(pictures.marked(one.of(after), one.of(mask)), one) for one in slices]
         shown.append(_picture("mask", tinted, grid))
     return Drawn(wanted.case, tuple(shown), tuple(names), scale)
+
+
+def _difference(before: Floats, after: Floats, slices: Sequence[Slice], grid: Grid) -> tuple[Picture, float]:
+    """After minus before, and the change that is shown in full colour."""
+    changes = [one.of(after) - one.of(before) for one in slices]
+    most = float(np.percentile(np.abs(np.concatenate([change.ravel() for change in changes])), FULL_COLOUR))
+    scale = max(most, LEAST_SCALE)
+    coloured = [(pictures.change(change, scale), one) for change, one in zip(changes, slices, strict=True)]
+    return _picture("difference", coloured, grid), scale
 
 
 def _mask(wanted: Wanted) -> Mask | None:

@@ -54,10 +54,8 @@ def most_changed(before: Floats, after: Floats) -> Slice:
 
     The air around a body does not count: there may be much of it.
     """
-    change = np.abs(after - before)
-    change[np.maximum(before, after) < DARK] = 0
-    found = [(Slice(axis, int(np.argmax(means))), float(means.max())) for axis, means in _means(change)]
-    return max(found, key=lambda one: one[1])[0]
+    axis, means = max(_means(before, after), key=lambda one: float(one[1].max()))
+    return Slice(axis, int(np.argmax(means)))
 
 
 @dataclass(frozen=True)
@@ -92,5 +90,12 @@ def _along(mask: Mask, axis: int) -> NDArray[np.int64]:
     return counted
 
 
-def _means(change: Floats) -> list[tuple[int, Floats]]:
-    return [(axis, change.mean(axis=tuple(o for o in range(3) if o != axis))) for axis in PLANES]
+def _means(before: Floats, after: Floats) -> list[tuple[int, NDArray[np.float64]]]:
+    """The mean change of each slice across each axis; a plane at a time, since volumes may be large."""
+    across = np.zeros(before.shape[0])
+    summed = np.zeros(before.shape[1:])
+    for index, (one, other) in enumerate(zip(before, after, strict=True)):
+        change = np.where(np.maximum(one, other) < DARK, 0, np.abs(other - one))
+        across[index] = change.mean()
+        summed += change / len(before)
+    return [(2, summed.mean(axis=0)), (1, summed.mean(axis=1)), (0, across)]
