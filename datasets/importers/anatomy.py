@@ -11,7 +11,7 @@ COARSE = 96  # cells along the longest side on which a body is told from air
 BINS = 256
 EDGE = 2  # cells that an opening takes: tables, tubes and blankets
 LEAST_NOISE = 0.002
-PLANES = 32
+PLANES = 16
 SECOND_DIFFERENCES = 1.4826 / 6  # from the median of their sizes to the deviation of white noise
 
 

@@ -93,11 +93,10 @@ class ImportJob(Job):
                 raise CannotMake(f"datasets.{self.slug}: {case.kind} borrows from another scan; import more")
             scan = others[int(self.generator(case.whose, purpose).integers(len(others)))]
         image = scan.image(self.pool)
-        inside = anatomy.foreground(image, scan.stripped)
         return Subject(
             image,
-            inside,
-            noise=anatomy.noise(image, inside),
+            anatomy.foreground(image, scan.stripped),
+            noise=scan.noise,
             stripped=scan.stripped,
             spacing_mm=self.dataset.spacing_mm,
             properties=known_of(scan),
@@ -117,7 +116,8 @@ def make_as_is(job: Job, case: Planned) -> Case:
 def known_of(scan: Ready) -> dict[str, float | str]:
     """What the manifest tells of a person; nothing by which somebody could be found elsewhere."""
     modality = {"modality": scan.modality} if scan.modality else {}
-    return {**modality, "slice_mm": scan.slice_mm}
+    measured = {"slice_mm": scan.slice_mm, "anatomy_ml": scan.anatomy_ml, "noise": scan.noise}
+    return {**modality, **measured}
 
 
 def _measured(image: Floats, mask: NDArray[np.bool_]) -> dict[str, Any]:

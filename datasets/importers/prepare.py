@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from challenges.spec import Part
 from datasets import volume
+from datasets.importers import anatomy
 from datasets.importers.grid import Grid, canonical, check_same_place
 from datasets.importers.intensities import Scale, Window, to_unit
 from datasets.importers.layouts import Found
@@ -33,7 +34,7 @@ class How:
 class Ready(BaseModel):
     """A scan as kept. `key` names its files. `levels`: of the tasks that it can serve. `voxels`: of its mask,
     0 without one. `digest`: of the voxels as found; `mask_digest`: "" without a mask. `slice_mm`: the longest
-    step between voxels as found.
+    step between voxels as found. `anatomy_ml`: what isn't air. `noise`: its deviation where 1 is the maximum.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -49,6 +50,8 @@ class Ready(BaseModel):
     modality: str | None
     slice_mm: float
     stripped: bool
+    anatomy_ml: float
+    noise: float
 
     def image(self, pool: Path) -> Floats:
         """Float32 (x, y, z), from 0 to 1."""
@@ -99,12 +102,16 @@ def _prepared(found: Found, how: How, pool: Path, key: str) -> Ready:
         raise Unusable(
             "nothing is left of it on the challenge's grid; see `shape` and `spacing_mm`, or --scale"
         )
+    stripped = how.scale != "hounsfield" and is_stripped(image)
+    inside = anatomy.foreground(image, stripped)
     voxels = 0 if mask is None else int(np.count_nonzero(mask))
     label, levels = _judged(found, mask_digest, voxels)
     ready = Ready(
         key=key, name=found.image.name, digest=digest, mask_digest=mask_digest, label=label, part=found.part,
         levels=levels, voxels=voxels, modality=modality, slice_mm=slice_mm,
-        stripped=how.scale != "hounsfield" and is_stripped(image),
+        stripped=stripped,
+        anatomy_ml=round(float(np.count_nonzero(inside)) * float(np.prod(how.grid.spacing_mm)) / 1000, 3),
+        noise=round(anatomy.noise(image, inside), 6),
     )  # fmt: skip
     volume.write_scan(pool / f"{key}.nii.gz", image, how.grid.spacing_mm)
     if mask is not None and voxels:

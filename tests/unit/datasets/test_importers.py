@@ -128,7 +128,10 @@ def test_the_original_layout_keeps_its_parts_labels_masks_and_values(
             assert (case.parameters.get("voxels", 0) > 0) == bool(case.label)
     assert [case.name for case in described.cases_of("toy")] == ["toy_0.nii.gz", "toy_1.nii.gz"]
     assert {case.kind for case in described.cases if case.label} == {"lesion"}
-    assert all(case.properties == {"modality": "MR", "slice_mm": 5.0} for case in described.cases)
+    for known in (case.properties for case in described.cases):
+        assert known.keys() == {"modality", "slice_mm", "anatomy_ml", "noise"}
+        assert (known["modality"], known["slice_mm"]) == ("MR", 5.0)
+    assert len({(case.properties["anatomy_ml"], case.properties["noise"]) for case in described.cases}) == 9
 
 
 def test_imported_files_tell_no_more_than_built_ones(from_original: tuple[Imported, Path]) -> None:
