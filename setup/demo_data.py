@@ -23,6 +23,7 @@ from datasets.manifest import Manifest
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = Path(os.environ.get("MOODARENA_DEMO_DATA", ROOT / ".demo")).absolute()
+SECRET = DEMO / "data-secret"
 CHALLENGE = ROOT / "challenges" / "demo-data.yaml"
 
 console = Console()
@@ -36,16 +37,17 @@ def main() -> int:
     for slug, dataset in load(CHALLENGE).datasets.items():
         lacking += _tell(dataset.title, dataset.population, manifest.read(out / slug / "manifest.json"))
     console.print(f"{out}: {time.monotonic() - started:.0f} s", highlight=False)
+    look = f"python -m backend dataset gallery {out} --secret-file {SECRET} --workers {os.cpu_count() or 1}"
+    console.print(f"Look at it: {look}", highlight=False, soft_wrap=True)
     return 1 if lacking else 0
 
 
 def _build(out: Path) -> None:
-    secret = DEMO / "data-secret"
-    if not secret.exists():
+    if not SECRET.exists():
         DEMO.mkdir(parents=True, exist_ok=True)
-        secret.touch(mode=0o600)
-        secret.write_text(secrets.token_hex(32))
-    arguments = ("dataset", "build", str(CHALLENGE), "--out", str(out), "--secret-file", str(secret))
+        SECRET.touch(mode=0o600)
+        SECRET.write_text(secrets.token_hex(32))
+    arguments = ("dataset", "build", str(CHALLENGE), "--out", str(out), "--secret-file", str(SECRET))
     subprocess.run(
         [sys.executable, "-m", "backend", *arguments, "--workers", str(os.cpu_count() or 1)],
         cwd=ROOT,

@@ -13,7 +13,7 @@ from PIL import Image
 
 from challenges.spec import load
 from datasets import volume
-from datasets.anomalies.kinds import SHIPPED
+from datasets.anomalies.kinds import SHIPPED, Kinds
 from datasets.build import build
 from datasets.gallery import choice, contents, page, pictures, slices, twins
 from datasets.gallery.contents import GalleryError, Shown
@@ -254,3 +254,9 @@ def test_numbers_have_three_digits() -> None:
         "0.00",
     ]
     assert [page.number(value) for value in (3.0, 0.0667, 949.5)] == ["3", "0.0667", "950"]
+
+
+def test_kinds_that_are_not_known_any_more_are_shown_all_the_same(made: Set) -> None:
+    html = page.to_html([made.shown], None, Kinds({}, {})).decode()
+    assert "Local: of unknown group" in html
+    assert "textured-solid" in html
