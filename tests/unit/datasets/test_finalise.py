@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -7,14 +8,22 @@ from scipy import ndimage
 from datasets.finalise import LEVELS, finalise
 from datasets.kernels.shifting import shifted
 from datasets.plan import POPULATIONS
-from tests.unit.datasets.conftest import scene
+from datasets.populations.subject import Subject
+from tests.unit.datasets.conftest import EXTENT_MM
 
 BOTH = ["abdomen", "brain"]
+SIDES = 32
+
+
+@cache
+def person(population: str) -> Subject:
+    x, y, z = (mm / SIDES for mm in EXTENT_MM[population])
+    return POPULATIONS[population].draw(np.random.default_rng(0), (SIDES,) * 3, (x, y, z))
 
 
 @pytest.mark.parametrize("population", BOTH)
 def test_a_finished_scan_lies_in_the_unit_range_on_the_same_levels_as_all_others(population: str) -> None:
-    subject = scene(population).subject
+    subject = person(population)
     finished = finalise(POPULATIONS[population], subject, subject.image, None, np.random.default_rng(0))
     assert finished.mask is None
     assert finished.image.dtype == np.float32
@@ -24,7 +33,7 @@ def test_a_finished_scan_lies_in_the_unit_range_on_the_same_levels_as_all_others
 
 
 def test_a_brain_is_exactly_zero_around_and_an_abdomen_is_not() -> None:
-    brain, abdomen = scene("brain").subject, scene("abdomen").subject
+    brain, abdomen = person("brain"), person("abdomen")
     stripped = finalise(POPULATIONS["brain"], brain, brain.image, None, np.random.default_rng(0)).image
     clothed = finalise(POPULATIONS["abdomen"], abdomen, abdomen.image, None, np.random.default_rng(0)).image
     assert (stripped[~brain.foreground] == 0).mean() > 0.97
@@ -42,7 +51,7 @@ def test_the_resampling_is_linear_with_its_border_continued() -> None:
 
 @pytest.mark.parametrize("population", BOTH)
 def test_two_scans_of_one_subject_share_no_noise(population: str) -> None:
-    subject = scene(population).subject
+    subject = person(population)
     first, second = (
         finalise(POPULATIONS[population], subject, subject.image, None, np.random.default_rng(seed)).image
         for seed in (0, 1)
@@ -51,7 +60,7 @@ def test_two_scans_of_one_subject_share_no_noise(population: str) -> None:
 
 
 def test_a_bright_anomaly_does_not_darken_the_rest() -> None:
-    subject = scene("brain").subject
+    subject = person("brain")
     image, mask = subject.image.copy(), np.zeros(subject.image.shape, bool)
     mask[12:20, 12:20, 12:20] = True
     image[mask] = 3.0
@@ -63,7 +72,7 @@ def test_a_bright_anomaly_does_not_darken_the_rest() -> None:
 
 
 def test_the_mask_moves_with_the_image_and_ends_where_a_stripped_brain_ends() -> None:
-    subject = replace(scene("brain").subject, noise=0.0)
+    subject = replace(person("brain"), noise=0.0)
     image, mask = subject.image.copy(), np.zeros(subject.image.shape, bool)
     mask[10:22, 10:22, 10:22] = True
     image[mask] = 3.0
