@@ -78,19 +78,19 @@ def draw(
 
 
 def with_noise(rng: np.random.Generator, image: Floats, deviation: float) -> Floats:
-    """Noise of filtered back-projection: in each slice its amplitude grows with the root of frequency.
+    """`image`, with noise of filtered back-projection added in place: its amplitude grows with the root of
+    frequency in each slice.
 
     Every slice has a generator of its own, so memory for a few slices is enough.
     """
     across, along, slices = image.shape
     key = int(rng.integers(2**63))
     shaping = _noise_amplitude(across, along) * np.float32(deviation)
-    noisy = np.empty_like(image)
     for first in range(0, slices, NOISE_SLICES):
         part = slice(first, min(first + NOISE_SLICES, slices))
         noise = np.stack([_slice_noise(key, index, shaping, along) for index in range(slices)[part]], axis=-1)
-        np.add(image[..., part], noise, out=noisy[..., part])
-    return noisy
+        image[..., part] += noise
+    return image
 
 
 def _noise_amplitude(across: int, along: int) -> Floats:

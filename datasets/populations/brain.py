@@ -86,14 +86,14 @@ def draw(
 
 
 def with_noise(rng: np.random.Generator, image: Floats, deviation: float) -> Floats:
-    """Rician noise: the magnitude of a complex signal with Gaussian noise in both channels."""
+    """`image` made Rician in place: the magnitude of a complex signal with noise in both channels."""
     real = rng.standard_normal(image.shape, dtype=np.float32)
     real *= np.float32(deviation)
-    real += image
-    magnitude = rng.standard_normal(image.shape, dtype=np.float32)
-    magnitude *= np.float32(deviation)
-    np.hypot(real, magnitude, out=magnitude)
-    return magnitude
+    image += real
+    for plane in image:
+        imaginary = rng.standard_normal(plane.shape, dtype=np.float32) * np.float32(deviation)
+        np.hypot(plane, imaginary, out=plane)
+    return image
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ class Population(Protocol):
     def with_noise(
         self, rng: np.random.Generator, image: NDArray[np.float32], deviation: float
     ) -> NDArray[np.float32]:
-        """The scanner's own noise on top of `image`."""
+        """`image` with the scanner's own noise; `image` itself may be overwritten."""
         ...
 
 

@@ -40,7 +40,7 @@ def test_the_size_of_the_slabs_changes_no_bit(slab: int) -> None:
 
 def test_each_slice_has_noise_of_its_own_that_other_slices_do_not_change() -> None:
     image = np.zeros((24, 20, 40), np.float32)
-    full = abdomen.with_noise(np.random.default_rng(5), image, 0.02)
+    full = abdomen.with_noise(np.random.default_rng(5), image.copy(), 0.02)
     part = abdomen.with_noise(np.random.default_rng(5), image[..., :19], 0.02)
     assert np.array_equal(full[..., :19], part)
     assert abs(np.corrcoef(full[..., 3].ravel(), full[..., 4].ravel())[0, 1]) < 0.2

@@ -65,7 +65,7 @@ def test_an_abdomen_has_air_around_and_within_fat_organs_and_bone() -> None:
 @pytest.mark.parametrize("population", sorted(POPULATIONS))
 def test_noise_has_the_asked_deviation_where_the_signal_is_strong(population: str) -> None:
     image = np.full((48, 48, 16), 0.7, np.float32)
-    noisy = POPULATIONS[population].with_noise(np.random.default_rng(0), image, 0.02)
+    noisy = POPULATIONS[population].with_noise(np.random.default_rng(0), image.copy(), 0.02)
     assert (noisy - image).std() == pytest.approx(0.02, rel=0.1)
     assert noisy.dtype == np.float32
 
