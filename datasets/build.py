@@ -60,8 +60,8 @@ def build(
         PrivateKindError: the private folder or a file in it cannot be used.
         StrataError: the challenge stratifies over a property that people do not have.
         DiskError: the disk has less room than the datasets take.
-        ManifestError: a dataset of imported scans has not been imported yet.
-        BuildError: `out` holds another version of a dataset, or a file is not what was meant to be written.
+        BuildError: `out` holds another version of a dataset, lacks one of imported scans, or a file is not
+            what was meant to be written.
         CannotMake, NotVisibleError: a case could not be made.
         ValueError: the secret is too short.
     """
@@ -94,6 +94,11 @@ def verify(folder: Path, described: Manifest, workers: int = 1) -> None:
 
 def _built(job: Job, progress: Progress | None, workers: int) -> Manifest:
     if job.dataset.population == IMPORTED:
+        if not (job.folder / "manifest.json").is_file():
+            raise BuildError(
+                f"{job.folder} holds no imported scans; bring them with `python -m backend dataset import … "
+                f"--dataset {job.slug}`, then build the rest"
+            )
         return manifest.read(job.folder / "manifest.json")
     planned = plan.cases(job.challenge, job.slug, job.seeds, job.kinds)
     return assemble(job, planned, progress, workers)

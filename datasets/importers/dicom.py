@@ -4,7 +4,7 @@ Every slice of CT and MR says where it lies (DICOM PS3.3, C.7.6.2, Image Plane M
 decoded by GDCM; what it can't decode is refused with the name of the transfer syntax.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from datasets.importers.raw import Affine, Problem, Raw, Unusable, check_affine, check_shape, check_values
 
@@ -22,15 +22,16 @@ FEWEST_SLICES = 8
 UNEVEN = 0.05  # share of the distance between slices by which one may be off
 TO_RAS = np.diag([-1.0, -1.0, 1.0])  # DICOM counts towards left and posterior
 RESCALE = (("Slope", 1), ("Intercept", 0))
-NOT_DICOM = (InvalidDicomError, OSError, EOFError, ValueError)
+# What pydicom raises on files that are not DICOM, and, only when a damaged element is looked at, on others.
+DAMAGED = (
+    InvalidDicomError, OSError, EOFError, ValueError, AttributeError, KeyError, TypeError, OverflowError,
+    NotImplementedError, BytesLengthException,
+)  # fmt: skip
 HEADER = [
     "SOPClassUID", "SeriesInstanceUID", "StudyInstanceUID", "PatientID", "SeriesDescription", "Modality",
     "NumberOfFrames", "Rows",
 ]  # fmt: skip
-EQUAL = (
-    "Rows", "Columns", "Modality", "SamplesPerPixel", "PhotometricInterpretation", "PixelSpacing",
-    "ImageOrientationPatient",
-)  # fmt: skip
+NEEDED = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns")
 
 
 @dataclass(frozen=True)
@@ -49,43 +50,44 @@ class DicomSeries:
 
     def read(self) -> Raw:
         """See `Source.read`."""
-        slices = sorted(self._headers(), key=lambda one: (one.height, one.path.name))
-        _check_alike(slices)
-        _check_stacked(slices)
-        first = slices[0]
-        shape = (int(first.header.Columns), int(first.header.Rows), len(slices))
-        check_shape(shape)
-        affine = _affine(slices)
-        check_affine(affine)
-        data = np.empty(shape, np.float32, order="F")
-        for place, one in enumerate(slices):
-            data[..., place] = _pixels(one.path).T
-        check_values(data)
-        return Raw(data, affine, str(first.header.Modality))
-
-    def _headers(self) -> Iterator["_Slice"]:
         if len(self.files) < FEWEST_SLICES:
             raise Unusable(
                 f"has {len(self.files)} slices; a volume has at least {FEWEST_SLICES}. Leave it out, or "
                 "bring its other files"
             )
-        for path in self.files:
-            header = _header(path)
-            _check_slice(path, header)
-            yield _Slice.of(path, header)
+        slices = sorted(map(_slice, self.files), key=lambda one: (one.height, one.path.name))
+        _check_alike(slices)
+        _check_stacked(slices)
+        shape = (slices[0].columns, slices[0].rows, len(slices))
+        check_shape(shape)
+        affine = _affine(slices)
+        check_affine(affine)
+        data = np.empty(shape, np.float32, order="F")
+        for place, one in enumerate(slices):
+            data[..., place] = _pixels(one).T
+        check_values(data)
+        return Raw(data, affine, slices[0].modality)
 
 
 @dataclass(frozen=True)
 class _Slice:
-    path: Path
-    header: Any
-    position: NDArray[np.float64]
-    height: float  # millimetres along the normal
+    """One file's header. `position`: of its first voxel, `along`: rows and columns, `steps`: between rows and
+    between columns; millimetres towards left, posterior and superior.
+    """
 
-    @classmethod
-    def of(cls, path: Path, header: Any) -> "_Slice":
-        position = np.array(header.ImagePositionPatient, np.float64)
-        return cls(path, header, position, float(_normal(header) @ position))
+    path: Path
+    modality: str
+    rows: int
+    columns: int
+    position: tuple[float, ...]
+    along: tuple[float, ...]
+    steps: tuple[float, ...]
+
+    @property
+    def height(self) -> float:
+        """Along the normal of the slice."""
+        normal = np.cross(self.along[:3], self.along[3:])
+        return float(normal @ np.array(self.position))
 
 
 def find(paths: Iterable[Path], root: Path) -> tuple[list[DicomSeries], list[Problem]]:
@@ -94,41 +96,71 @@ def find(paths: Iterable[Path], root: Path) -> tuple[list[DicomSeries], list[Pro
     Files that claim to be DICOM by name and are not are problems; other strangers are passed over.
     """
     found: dict[str, list[Path]] = {}
-    headers: dict[str, Any] = {}
+    headers: dict[str, dict[str, str]] = {}
     problems = []
     for path in paths:
         try:
             header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=HEADER)
-        except (*NOT_DICOM, AttributeError) as error:
-            if path.suffix.lower() in SUFFIXES:
-                why = f"is not DICOM ({str(error)[:80]}); remove it, or export it again"
+            known = {name: str(header.get(name, "")) for name in HEADER}
+        except DAMAGED as error:
+            if path.suffix.lower() in SUFFIXES or _claims(path):
+                why = f"cannot be read as DICOM ({_short(error)}); remove it, or export it again"
                 problems.append(Problem(str(path.relative_to(root)), why))
             continue
-        if "Rows" not in header:  # directories, reports, structures: no pictures
+        if not known["Rows"]:  # directories, reports, structures: no pictures
             continue
-        key = str(header.get("SeriesInstanceUID", path.parent))
+        key = known["SeriesInstanceUID"] or str(path.parent)
         found.setdefault(key, []).append(path)
-        headers.setdefault(key, header)
+        headers.setdefault(key, known)
     series = [_series(files, headers[key], root) for key, files in found.items()]
     return sorted(series, key=lambda one: one.name), problems
 
 
-def _series(files: list[Path], header: Any, root: Path) -> DicomSeries:
-    folder = files[0].parent.relative_to(root)
-    described = str(header.get("SeriesDescription", ""))
+def _series(files: list[Path], known: dict[str, str], root: Path) -> DicomSeries:
+    described = known["SeriesDescription"] or f"series {known['SeriesInstanceUID'][-12:]}"
     return DicomSeries(
         tuple(sorted(files)),
-        f"{folder} ({described or 'series ' + str(header.get('SeriesInstanceUID', ''))[-12:]})",
-        str(header.get("PatientID", "") or header.get("StudyInstanceUID", "")),
-        described,
+        f"{files[0].parent.relative_to(root)} ({described})",
+        known["PatientID"] or known["StudyInstanceUID"],
+        known["SeriesDescription"],
     )
 
 
-def _header(path: Path) -> Any:
+def _claims(path: Path) -> bool:
+    """Whether a file begins as DICOM files do."""
     try:
-        return pydicom.dcmread(path, stop_before_pixels=True)
-    except NOT_DICOM as error:
-        raise Unusable(f"{path.name} cannot be read as DICOM: {error}; export the series again") from error
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def _slice(path: Path) -> _Slice:
+    try:
+        header = pydicom.dcmread(path, stop_before_pixels=True)
+        _check_slice(path, header)
+        return _Slice(
+            path,
+            str(header.Modality),
+            int(header.Rows),
+            int(header.Columns),
+            _numbers(header.ImagePositionPatient, 3),
+            _numbers(header.ImageOrientationPatient, 6),
+            _numbers(header.PixelSpacing, 2),
+        )
+    except Unusable:
+        raise
+    except DAMAGED as error:
+        raise Unusable(
+            f"the header of {path.name} cannot be read: {_short(error)}; export the series again"
+        ) from error
+
+
+def _numbers(value: Any, count: int) -> tuple[float, ...]:
+    numbers = tuple(float(one) for one in value)
+    if len(numbers) != count or not np.isfinite(numbers).all():
+        raise ValueError(f"{value} should be {count} numbers")
+    return numbers
 
 
 def _check_slice(path: Path, header: Any) -> None:
@@ -138,14 +170,9 @@ def _check_slice(path: Path, header: Any) -> None:
             "NIfTI"
         )
     if header.get("Modality") not in MODALITIES:
-        raise Unusable(
-            f"its modality is {header.get('Modality')}, not {' or '.join(MODALITIES)}; leave it out"
-        )
-    lacking = [
-        name
-        for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns")
-        if header.get(name) is None
-    ]
+        modality = header.get("Modality")
+        raise Unusable(f"its modality is {modality}, not {' or '.join(MODALITIES)}; leave it out")
+    lacking = [name for name in NEEDED if header.get(name) is None]
     if lacking:
         raise Unusable(f"{path.name} lacks {', '.join(lacking)}, so its place is not known; leave it out")
     if int(header.get("SamplesPerPixel", 1)) != 1 or header.PhotometricInterpretation != "MONOCHROME2":
@@ -154,20 +181,20 @@ def _check_slice(path: Path, header: Any) -> None:
 
 def _check_alike(slices: list[_Slice]) -> None:
     first = slices[0]
+    told: dict[str, Callable[[_Slice], Any]] = {
+        "modality": lambda one: one.modality,
+        "size": lambda one: (one.rows, one.columns),
+        "pixel spacing": lambda one: one.steps,
+        "orientation": lambda one: one.along,
+    }
     for one in slices[1:]:
-        for name in EQUAL:
-            ours, theirs = first.header.get(name), one.header.get(name)
-            if not _same(ours, theirs):
+        for name, of in told.items():
+            ours, theirs = of(first), of(one)
+            if ours != theirs and (isinstance(ours, str) or not np.allclose(ours, theirs, atol=1e-3)):
                 raise Unusable(
-                    f"mixes several scans: {name} is {ours} in {first.path.name} and {theirs} in "
+                    f"mixes several scans: the {name} is {ours} in {first.path.name} and {theirs} in "
                     f"{one.path.name}; export them as series of their own"
                 )
-
-
-def _same(ours: Any, theirs: Any) -> bool:
-    if isinstance(ours, Iterable) and not isinstance(ours, str) and theirs is not None:
-        return bool(np.allclose(np.array(ours, float), np.array(theirs, float), atol=1e-3))
-    return bool(ours == theirs)
 
 
 def _check_stacked(slices: list[_Slice]) -> None:
@@ -195,36 +222,31 @@ def _check_stacked(slices: list[_Slice]) -> None:
         raise Unusable(f"its slices lie up to {aside:.1f} mm off a straight line; export the series again")
 
 
-def _normal(header: Any) -> NDArray[np.float64]:
-    along = np.array(header.ImageOrientationPatient, np.float64)
-    normal: NDArray[np.float64] = np.cross(along[:3], along[3:])
-    return normal
-
-
 def _affine(slices: list[_Slice]) -> Affine:
     """From column, row and slice to millimetres (PS3.3, C.7.6.2.1.1), turned to right and anterior."""
-    header = slices[0].header
-    along, steps = np.array(header.ImageOrientationPatient, float), np.array(header.PixelSpacing, float)
+    first, last = slices[0], slices[-1]
     affine = np.eye(4)
-    affine[:3, 0] = along[:3] * steps[1]
-    affine[:3, 1] = along[3:] * steps[0]
-    affine[:3, 2] = (slices[-1].position - slices[0].position) / (len(slices) - 1)
-    affine[:3, 3] = slices[0].position
+    affine[:3, 0] = np.array(first.along[:3]) * first.steps[1]
+    affine[:3, 1] = np.array(first.along[3:]) * first.steps[0]
+    affine[:3, 2] = (np.array(last.position) - first.position) / (len(slices) - 1)
+    affine[:3, 3] = first.position
     affine[:3] = TO_RAS @ affine[:3]
     return affine
 
 
-def _pixels(path: Path) -> NDArray[np.float32]:
+def _pixels(one: _Slice) -> NDArray[np.float32]:
     """(rows, columns), in the units that the rescale slope and intercept give."""
     try:
-        whole = pydicom.dcmread(path)
+        whole = pydicom.dcmread(one.path)
         slope, intercept = (float(whole.get(f"Rescale{name}", default)) for name, default in RESCALE)
-        return whole.pixel_array.astype(np.float32) * np.float32(slope) + np.float32(intercept)
-    except (*NOT_DICOM, AttributeError, RuntimeError) as error:
-        why = str(error).splitlines()[0][:200]
+        pixels = whole.pixel_array
+        if pixels.shape != (one.rows, one.columns):
+            raise ValueError(f"they have shape {pixels.shape}, the header says {(one.rows, one.columns)}")
+        return pixels.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+    except (*DAMAGED, RuntimeError) as error:
         raise Unusable(
-            f"the pixels of {path.name} ({_syntax(path)}) cannot be read: {why}; export the series again, "
-            "uncompressed"
+            f"the pixels of {one.path.name} ({_syntax(one.path)}) cannot be read: {_short(error)}; export "
+            "the series again, uncompressed"
         ) from error
 
 
@@ -232,3 +254,7 @@ def _syntax(path: Path) -> str:
     header = pydicom.dcmread(path, stop_before_pixels=True)
     syntax = header.file_meta.get("TransferSyntaxUID")
     return syntax.name if syntax is not None else "no transfer syntax"
+
+
+def _short(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:200]

@@ -14,7 +14,10 @@ from datasets.importers.raw import Affine, Raw, Unusable, check_affine, check_sh
 
 SUFFIXES = (".nii", ".nii.gz")
 MILLIMETRES = {"meter": 1000.0, "micron": 0.001}
-DAMAGED = (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError, WrapStructError)
+DAMAGED = (
+    OSError, EOFError, ValueError, KeyError, OverflowError, zlib.error, ImageFileError, HeaderDataError,
+    WrapStructError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

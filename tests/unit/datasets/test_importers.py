@@ -16,7 +16,7 @@ from datasets import manifest, volume
 from datasets.anomalies.insert import alter_globally, insert_local
 from datasets.anomalies.kinds import SHIPPED
 from datasets.anomalies.scene import Scene
-from datasets.build import build, verify
+from datasets.build import BuildError, build, verify
 from datasets.importers import anatomy, importing
 from datasets.importers.deal import DealError
 from datasets.importers.grid import Grid
@@ -25,6 +25,7 @@ from datasets.importers.intensities import to_unit
 from datasets.importers.job import ImportJob, make_as_is
 from datasets.importers.layouts import LayoutError
 from datasets.importers.layouts import mood as mood_layout
+from datasets.importers.layouts import normal as normal_layout
 from datasets.importers.prepare import How, prepare
 from datasets.importers.raw import Unusable
 from datasets.plan import PlanError
@@ -331,6 +332,24 @@ def test_normal_scans_get_anomalies_each_person_once(
     assert len(made.left) == 1
     assert all(case.properties["modality"] == "MR" for case in described.cases)
     assert build(hospital, SECRET, tmp_path / "out") == {"brain": described}
+    with pytest.raises(BuildError, match="dataset import … --dataset brain"):
+        build(hospital, SECRET, tmp_path / "elsewhere")
+
+
+def test_of_a_patient_with_several_series_one_must_be_named(tmp_path: Path) -> None:
+    for patient in ("one", "two"):
+        for described in ("soft tissue 1 mm", "bone 1 mm"):
+            data = np.rint(scans.hounsfield(len(described), (9, 10, 9)))
+            scans.dicom(tmp_path / patient / described[:4], data, patient, described)
+    found = normal_layout(tmp_path)
+    assert found.scans == []
+    assert len(found.problems) == 2
+    assert "'one' has 2 series ['bone 1 mm', 'soft tissue 1 mm']" in found.problems[0].reason
+    chosen = normal_layout(tmp_path, "Soft")
+    assert chosen.problems == []
+    assert [scan.image.name for scan in chosen.scans] == [
+        "one/soft (soft tissue 1 mm)", "two/soft (soft tissue 1 mm)",
+    ]  # fmt: skip
 
 
 def test_labels_of_tissues_are_not_asked_of_imported_scans(

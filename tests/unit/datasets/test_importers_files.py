@@ -189,7 +189,7 @@ def test_mixed_broken_and_colour_series_are_refused_with_the_reason(
     uid = generate_uid()
     scans.dicom(tmp_path / "mixed/a", hounsfield, uid=uid)
     scans.dicom(tmp_path / "mixed/b", hounsfield, uid=uid, ImageOrientationPatient=[0, 1, 0, 0, 0, -1])
-    assert "mixes several scans: ImageOrientationPatient" in _refused(tmp_path / "mixed")
+    assert "mixes several scans: the orientation" in _refused(tmp_path / "mixed")
     scans.dicom(tmp_path / "pet", hounsfield, Modality="PT")
     assert "modality is PT" in _refused(tmp_path / "pet")
     scans.dicom(tmp_path / "placeless", hounsfield, ImagePositionPatient=None)
@@ -211,4 +211,29 @@ def test_files_that_claim_to_be_dicom_are_problems_and_strangers_are_passed_over
     found, problems = series.find(sorted(tmp_path.iterdir()), tmp_path)
     assert found == []
     assert [problem.name for problem in problems] == ["slice.dcm"]
-    assert "is not DICOM" in problems[0].reason
+    assert "cannot be read as DICOM" in problems[0].reason
+
+
+def test_headers_with_any_byte_wrong_are_refused_or_read_but_never_end_the_import(
+    tmp_path: Path, hounsfield: np.ndarray
+) -> None:
+    rng = np.random.default_rng(0)
+    nifti = scans.nifti(tmp_path / "a.nii", scans.body(0)).read_bytes()
+    slices = scans.dicom(tmp_path / "series", hounsfield)
+    whole = slices[4].read_bytes()
+    read, reasons = 0, []
+    for _ in range(150):
+        for path, content, header in ((tmp_path / "a.nii", nifti, 348), (slices[4], whole, len(whole) - 400)):
+            damaged = bytearray(content)
+            for place in rng.integers(128 if path is slices[4] else 0, header, 4):
+                damaged[place] = rng.integers(256)
+            path.write_bytes(damaged)
+        found, _problems = series.find(slices, tmp_path)
+        for source in (NiftiFile(tmp_path / "a.nii", "a"), *found):
+            try:
+                read += source.read().data.ndim == 3
+            except Unusable as refused:
+                reasons.append(str(refused))
+    assert read > 20
+    assert len(reasons) > 20
+    assert all(len(reason) > 20 for reason in reasons)
