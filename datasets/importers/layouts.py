@@ -108,13 +108,14 @@ def normal(folder: Path, series: str = "") -> Findings:
     all_series, found.problems = dicom.find((path for path in files if not is_nifti(path)), folder)
     chosen = [one for one in all_series if series.lower() in one.description.lower()]
     for patient in dict.fromkeys(one.patient for one in chosen):
-        theirs = [one for one in chosen if one.patient == patient or not patient]
+        theirs = [one for one in chosen if one.patient == patient]
         if len(theirs) == 1 or not patient:
             found.scans += [Found(one) for one in theirs]
         else:
             described = sorted({one.description for one in theirs})
             why = (
-                f"one patient has {len(theirs)} series {described}; name one with --series, or remove others"
+                f"{patient!r} has {len(theirs)} series {described}; name one with --series, remove some, or "
+                "give every person a PatientID of their own"
             )
             found.problems.append(Problem(theirs[0].name, why))
     return found

@@ -341,14 +341,17 @@ def test_of_a_patient_with_several_series_one_must_be_named(tmp_path: Path) -> N
         for described in ("soft tissue 1 mm", "bone 1 mm"):
             data = np.rint(scans.hounsfield(len(described), (9, 10, 9)))
             scans.dicom(tmp_path / patient / described[:4], data, patient, described)
+    scans.dicom(
+        tmp_path / "nobody", np.rint(scans.hounsfield(7, (9, 10, 9))), "", "soft", StudyInstanceUID=""
+    )
     found = normal_layout(tmp_path)
-    assert found.scans == []
+    assert [scan.image.name for scan in found.scans] == ["nobody (soft)"]
     assert len(found.problems) == 2
     assert "'one' has 2 series ['bone 1 mm', 'soft tissue 1 mm']" in found.problems[0].reason
     chosen = normal_layout(tmp_path, "Soft")
     assert chosen.problems == []
-    assert [scan.image.name for scan in chosen.scans] == [
-        "one/soft (soft tissue 1 mm)", "two/soft (soft tissue 1 mm)",
+    assert sorted(scan.image.name for scan in chosen.scans) == [
+        "nobody (soft)", "one/soft (soft tissue 1 mm)", "two/soft (soft tissue 1 mm)",
     ]  # fmt: skip
 
 
