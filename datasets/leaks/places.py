@@ -65,7 +65,7 @@ def measure(image: Image, mask: Mask) -> dict[str, float]:
     Voxels that were cut off at 0 or 1 have no noise and don't count.
     """
     free = (image > 0) & (image < 1)
-    return {"noise continuity": -_noise(image, mask, free), "patch seams": _seam(image, mask)}
+    return {"noise continuity": -_noise(image, mask, free), "patch seams": _seam(image, mask, free)}
 
 
 def _noise(image: Image, mask: Mask, free: Mask) -> float:
@@ -79,15 +79,28 @@ def _noise(image: Image, mask: Mask, free: Mask) -> float:
     return float(np.log(max(inside, outside * 1e-3) / outside))
 
 
-def _seam(image: Image, mask: Mask) -> float:
-    """Logarithm of the mean step over the mask's edge over that one voxel further in and out."""
-    over, beside = 0.0, 0.0
+def _seam(image: Image, mask: Mask, free: Mask) -> float:
+    """Logarithm of the mean step over the mask's edge over that one voxel further in and out.
+
+    Between voxels that aren't cut off: where an anomaly reaches the border of a stripped brain, the step is
+    the brain's own.
+    """
+    over, beside = np.zeros(2), np.zeros(2)
     for axis in range(3):
         steps = np.abs(np.diff(np.moveaxis(image, axis, 0), axis=0))
+        within = np.moveaxis(free, axis, 0)
+        known = within[1:] & within[:-1]
         border = np.diff(np.moveaxis(mask, axis, 0), axis=0)[1:-1]
-        over += float(steps[1:-1][border].sum())
-        beside += float((steps[:-2][border] + steps[2:][border]).sum()) / 2
-    return float(np.log(over / beside)) if over > 0 and beside > 0 else float("nan")
+        over += _total(steps[1:-1], known[1:-1] & border)
+        beside += _total(steps[:-2], known[:-2] & border) + _total(steps[2:], known[2:] & border)
+    if over[0] <= 0 or beside[0] <= 0:
+        return float("nan")
+    return float(np.log(over[0] / over[1] * beside[1] / beside[0]))
+
+
+def _total(steps: Image, where: Mask) -> NDArray[np.float64]:
+    """Sum and number."""
+    return np.array([steps[where].sum(dtype=np.float64), np.count_nonzero(where)])
 
 
 def assign(places: Sequence[Place], normal: Sequence[Case], rng: np.random.Generator) -> dict[str, list[int]]:
