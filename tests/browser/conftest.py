@@ -47,7 +47,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
         thread.join()
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while Playwright is there, other tests of the process have an event loop that runs.
+@pytest.fixture(scope="module")
 def browser(browser_path: str | None) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         path = browser_path or playwright.chromium.executable_path
