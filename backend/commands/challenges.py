@@ -12,7 +12,7 @@ from backend.commands.audit import audit_dataset
 from backend.commands.console import Json
 from backend.commands.dataset_gallery import show_gallery, tell_statistics
 from backend.commands.dataset_import import import_scans
-from backend.commands.hidden import private_kinds, secret_for
+from backend.commands.hidden import AnomalyPath, SecretFile, private_kinds, secret_for
 from backend.errors import BadInput
 from backend.platform import Platform
 from challenges import spec
@@ -89,13 +89,9 @@ def _view(platform: Platform, name: str) -> ChallengeView:
 def build_dataset(
     file: File,
     out: Annotated[Path, typer.Option(file_okay=False, help="Folder for the datasets; kept secret.")],
-    secret_file: Annotated[
-        Path | None, typer.Option(help="The secret seed; drawn and kept in the data folder if not given.")
-    ] = None,
+    secret_file: SecretFile = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that make cases.")] = 1,
-    anomaly_path: Annotated[
-        Path | None, typer.Option(help="A folder of kinds of your own; otherwise the one that FILE names.")
-    ] = None,
+    anomaly_path: AnomalyPath = None,
     as_json: Json = False,
 ) -> None:
     """Build training, toy and hidden cases. The same secret gives the same files."""

@@ -7,7 +7,7 @@ import typer
 
 from backend.commands import console
 from backend.commands.console import Json
-from backend.commands.hidden import private_kinds, secret_for
+from backend.commands.hidden import AnomalyPath, SecretFile, private_kinds, secret_for
 from backend.errors import BadInput
 from challenges import spec
 from challenges.spec import Challenge
@@ -63,13 +63,9 @@ def import_scans(
     ] = False,
     kind: Annotated[str, typer.Option(help="What lesions are called in the report.")] = "lesion",
     go_on: Annotated[bool, typer.Option("--go-on", help="Leave out what cannot be used.")] = False,
-    secret_file: Annotated[
-        Path | None, typer.Option(help="The secret seed; drawn and kept in the data folder if not given.")
-    ] = None,
+    secret_file: SecretFile = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes, with one scan each at a time.")] = 1,
-    anomaly_path: Annotated[
-        Path | None, typer.Option(help="A folder of kinds of your own; otherwise the one that FILE names.")
-    ] = None,
+    anomaly_path: AnomalyPath = None,
     as_json: Json = False,
 ) -> None:
     """Make a dataset of scans that were taken elsewhere: with masks, or normal and to be altered."""

@@ -3,10 +3,20 @@
 import os
 import secrets
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from backend.commands.console import CannotRun
 from backend.config import Settings
 from challenges.spec import Challenge
+
+SecretFile = Annotated[
+    Path | None, typer.Option(help="The secret seed; drawn and kept in the data folder if not given.")
+]
+AnomalyPath = Annotated[
+    Path | None, typer.Option(help="A folder of kinds of your own; otherwise the one that FILE names.")
+]
 
 
 def private_kinds(file: Path, challenge: Challenge) -> Path | None:
