@@ -11,7 +11,7 @@ from typing import Any
 from numpy.random import Generator
 
 from benchmarks import ours, with_scikit_learn
-from benchmarks.figures import BESIDE_FLOOR, Work
+from benchmarks.figures import BESIDE_FLOOR, BESIDE_TWO, Work
 from benchmarks.measure import Cost, cost
 from benchmarks.volumes import SHARES, Paths, write_batches
 
@@ -88,7 +88,7 @@ def _of_batch(plan: Plan, kind: str, dtype: str, paths: Paths) -> Iterator[Job]:
     yield Job(Work("ours", kind, dtype), plan.repeats, ours.batch, kept)
     yield Job(Work("floor", kind, dtype), plan.repeats, ours.floor, (paths.predictions,))
     yield Job(Work(BESIDE_FLOOR, kind, dtype), plan.repeats, ours.beside_floor, kept)
-    yield Job(Work("two processes", kind, dtype), plan.repeats, ours.batch_in_two_processes, kept, None)
+    yield Job(Work(BESIDE_TWO, kind, dtype), plan.repeats, ours.one_process_over_two, kept, None)
     yield Job(Work("original", kind, dtype), slow, with_scikit_learn.batch, published)
     yield Job(Work("torchmetrics", kind, dtype), torch, _TORCH_BATCH, published)
 
