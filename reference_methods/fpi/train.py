@@ -1,0 +1,50 @@
+"""Train FPI on a dataset's training scans."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from reference_methods.common.cases import Watch
+from reference_methods.common.deep.device import choose
+from reference_methods.common.deep.patches import PatchTask
+from reference_methods.common.deep.store import store
+from reference_methods.common.deep.training import Learner, Order, Schedule, fit
+from reference_methods.common.deep.validation import toys
+from reference_methods.common.deep.wide_residual import Network
+from reference_methods.fpi.config import CONFIGS, Config
+from reference_methods.fpi.model import Model, case_score, interpolate, loss, pixel_scores
+
+
+def train(scans: Sequence[Path], watch: Watch, order: Order) -> Model:
+    """With the settings that the order names; see `learn`."""
+    return learn(scans, watch, order, CONFIGS[order.config][order.dataset])
+
+
+def learn(scans: Sequence[Path], watch: Watch, order: Order, config: Config) -> Model:
+    """Raises `ValueError` as `store` and `fit` do."""
+    slices, device = store(scans, config.slicing, order.folder, watch), choose(order.device)
+    torch.manual_seed(order.seed)
+    network = Network(config.widen, config.classes, config.strides).to(device)
+    task = PatchTask(
+        network,
+        slices,
+        toys(slices, np.random.default_rng(order.seed)),
+        device,
+        batch=config.batch,
+        core=config.core,
+        levels=config.classes,
+        blend=partial(interpolate, tolerance=config.tolerance),
+        loss=loss,
+        pixel_scores=pixel_scores,
+        case_score=case_score,
+    )
+    optimiser = torch.optim.Adam(network.parameters(), config.learning_rate)
+    learner = Learner(network, optimiser, task.training_loss, task.validate)
+    schedule = Schedule(order.steps or config.steps, config.validate_every)
+    facts = asdict(config)
+    fit(learner, schedule, device, order.seed, order.folder / f"fpi-{order.dataset}.pt", facts)
+    return Model(network, config.slicing, facts)
