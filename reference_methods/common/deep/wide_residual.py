@@ -10,24 +10,29 @@ from torch import Tensor, nn
 
 
 class Block(nn.Module):
-    """Pre-activated residual block: BN, ReLU, 3×3 twice; smaller by a stride or larger by nearest ×2."""
+    """Pre-activated residual block: BN, ReLU, 3×3 twice; smaller by a stride or larger by nearest ×2.
+
+    The shortcut is the input itself, or 1×1 of the activated input where the number of channels changes.
+    """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, enlarge: bool = False) -> None:
         super().__init__()
-        self.before = nn.Sequential(
-            nn.BatchNorm2d(inputs), nn.ReLU(), nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-        )
+        self.activate = nn.Sequential(nn.BatchNorm2d(inputs), nn.ReLU())
+        self.before = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
         self.after = nn.Sequential(
             nn.BatchNorm2d(outputs), nn.ReLU(), nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
         )
         self.resize = nn.Upsample(scale_factor=2, mode="nearest") if enlarge else nn.Identity()
+        self.projects = inputs != outputs
         self.shortcut = (
-            nn.AvgPool2d(stride) if inputs == outputs else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+            nn.Conv2d(inputs, outputs, 1, stride, bias=False) if self.projects else nn.AvgPool2d(stride)
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, inputs, h, w) to (n, outputs, h', w')."""
-        changed: Tensor = self.after(self.resize(self.before(x))) + self.resize(self.shortcut(x))
+        active = self.activate(x)
+        shortcut = self.shortcut(active if self.projects else x)
+        changed: Tensor = self.after(self.resize(self.before(active))) + self.resize(shortcut)
         return changed
 
 
@@ -50,9 +55,12 @@ class Network(nn.Module):
                 nn.init.kaiming_normal_(layer.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Slices (n, 1, h, w), whose sides `2 ** strides` divides."""
+        """Slices (n, 1, h, w), whose sides `2 ** strides` divides.
+
+        Logits are float32 even under autocast: in bfloat16 few scores would differ from each other.
+        """
         logits: Tensor = self.layers(x)
-        return logits
+        return logits.float()
 
 
 def _pairs(first: int, channels: Sequence[int]) -> list[tuple[int, int]]:
