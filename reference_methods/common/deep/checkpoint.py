@@ -25,6 +25,12 @@ def load(path: Path, plan: Mapping[str, Any]) -> dict[str, Any] | None:
     if not path.exists():
         return None
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    if state["plan"] != dict(plan):
-        raise ValueError(f"{path} belongs to a training of another plan; remove it to start anew")
+    differences = sorted(
+        name for name in {*state["plan"], *plan} if state["plan"].get(name) != plan.get(name)
+    )
+    if differences:
+        raise ValueError(
+            f"{path} belongs to a training of another plan (other {', '.join(differences)});"
+            " remove it to start anew"
+        )
     return state

@@ -21,11 +21,15 @@ FEWEST = 4
 
 @dataclass(frozen=True)
 class Slices:
-    """Values (scans, slices, side, side) as float16, memory-mapped, and which scans train or validate."""
+    """Values (scans, slices, side, side) as float16, memory-mapped, and which scans train or validate.
+
+    `key` tells these scans, cut this way, from all others: a training's plan holds it.
+    """
 
     values: NDArray[np.float16]
     training: NDArray[np.int64]
     validation: NDArray[np.int64]
+    key: str = ""
 
     @property
     def per_scan(self) -> int:
@@ -44,31 +48,42 @@ class Slices:
 def store(scans: Sequence[Path], slicing: Slicing, folder: Path, watch: Watch) -> Slices:
     """Cut all scans once; the same scans, cut the same way, are found again in the folder.
 
+    Scans may have slices of different sizes, since all are brought to one side; but slices of one number are
+    taken for the same place of the body.
+
     Raises:
         ValueError: there are fewer than four scans, or their numbers of slices differ.
     """
     if len(scans) < FEWEST:
         raise ValueError(f"{len(scans)} training scans; to learn and to validate takes {FEWEST}")
-    file = folder / f"slices-{_key(scans, slicing)}.npy"
+    key = _key(scans, slicing)
+    file = folder / f"slices-{key}.npy"
     if not file.exists():
         _write(scans, slicing, file, watch)
     held_out = max(2, len(scans) // HELD_OUT)
     order = np.arange(len(scans))
-    return Slices(np.load(file, mmap_mode="r"), order[:-held_out], order[-held_out:])
+    return Slices(np.load(file, mmap_mode="r"), order[:-held_out], order[-held_out:], key)
 
 
 def _write(scans: Sequence[Path], slicing: Slicing, file: Path, watch: Watch) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
+    partial = file.with_suffix(f".{os.getpid()}.partial")  # another method's training may write the same
+    try:
+        _fill(partial, scans, slicing, watch)
+        os.replace(partial, file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _fill(file: Path, scans: Sequence[Path], slicing: Slicing, watch: Watch) -> None:
     first = slicing.count(read(scans[0]).data)
-    values = open_memmap(partial, "w+", np.float16, (len(scans), first, slicing.side, slicing.side))
+    values = open_memmap(file, "w+", np.float16, (len(scans), first, slicing.side, slicing.side))
     for place, path in enumerate(watch(scans, "slices")):
         data = read(path).data
         if slicing.count(data) != first:
             raise ValueError(f"{path.name} has {slicing.count(data)} slices, the scans before it {first}")
         values[place] = slicing.cut(data).squeeze(1).numpy()
     values.flush()
-    os.replace(partial, file)
 
 
 def _key(scans: Sequence[Path], slicing: Slicing) -> str:

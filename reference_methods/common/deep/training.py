@@ -61,32 +61,21 @@ def fit(
     """Train, and leave the network with its best weights, in evaluation mode. Returns the figures on the way.
 
     Every step has a generator of its own, made of the seed and its number, so a training that was cut off and
-    goes on from its checkpoint `file` does what it would have done. `plan` says what the file belongs to.
+    goes on from its checkpoint `file` does what it would have done. `plan` says what the file belongs to: the
+    settings and the scans (`Slices.key`). Seed and number of steps are added here: a training that was to end
+    earlier is another one, since its learning rate may have followed its end.
 
     Raises:
-        ValueError: the loss is no longer finite, or the file belongs to another plan.
+        ValueError: a loss is not finite, or the file belongs to another plan.
     """
     network, optimiser = learner.network.to(device), learner.optimiser
-    base_rates = [group["lr"] for group in optimiser.param_groups]
-    plan = {**plan, "seed": seed, "steps": schedule.steps}
-    state = checkpoint.load(file, plan) or {"plan": plan, "step": 0, "history": [], "best": None}
-    if state["step"]:
-        network.load_state_dict(state["network"])
-        optimiser.load_state_dict(state["optimiser"])
-        print(f"going on from step {state['step']}", flush=True)
+    rates = [group["lr"] for group in optimiser.param_groups]
+    state = _start(learner, file, {**plan, "seed": seed, "steps": schedule.steps})
     recent: list[float] = []
     for step in range(state["step"], schedule.steps):
-        for group, rate in zip(optimiser.param_groups, base_rates, strict=True):
+        for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = rate * learner.rate(step)
-        network.train()
-        with autocast(device):
-            loss = learner.loss(np.random.default_rng([seed, step]))
-        recent.append(loss.item())
-        if not math.isfinite(recent[-1]):
-            raise ValueError(f"the loss is {recent[-1]} at step {step}; a lower learning rate may help")
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        recent.append(_step(learner, device, seed, step))
         if (step + 1) % schedule.validate_every == 0 or step + 1 == schedule.steps:
             _look(learner, seed, step + 1, float(np.mean(recent)), state)
             checkpoint.save(
@@ -100,15 +89,46 @@ def fit(
     return history
 
 
+def _start(learner: Learner, file: Path, plan: dict[str, Any]) -> dict[str, Any]:
+    """The state to train from: the file's, put into network and optimiser, or a new one."""
+    state = checkpoint.load(file, plan)
+    if state is None:
+        return {"plan": plan, "step": 0, "history": [], "best": None}
+    learner.network.load_state_dict(state["network"])
+    learner.optimiser.load_state_dict(state["optimiser"])  # onto the device of the parameters
+    print(f"going on from step {state['step']}", flush=True)
+    return state
+
+
+def _step(learner: Learner, device: torch.device, seed: int, step: int) -> float:
+    """One step of the optimiser; the loss before it."""
+    learner.network.train()
+    with autocast(device):
+        loss = learner.loss(np.random.default_rng([seed, step]))
+    value = _finite(loss.item(), "loss", step)
+    learner.optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    learner.optimiser.step()
+    return value
+
+
 def _look(learner: Learner, seed: int, step: int, loss: float, state: dict[str, Any]) -> None:
     """Validate, say the figures, and keep the weights when no loss before was as low."""
     learner.network.eval()
     # The same draw at every look, so that figures differ by the weights alone.
     figures = learner.validate(np.random.default_rng([seed, 1 << 32]))
+    figures = {name: float(value) for name, value in figures.items()}  # a checkpoint holds plain numbers
+    _finite(figures["loss"], "held-out loss", step)
     lowest = min((past["loss"] for past in state["history"]), default=math.inf)
-    if figures["loss"] < lowest or state["best"] is None:
+    if figures["loss"] < lowest:
         state["best"] = copy.deepcopy(learner.network.state_dict())
     state["history"].append({"step": step, "training_loss": loss, **figures})
     state["step"] = step
     told = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items())
     print(f"step {step}: training loss {loss:.4g}; held-out: {told}", flush=True)
+
+
+def _finite(loss: float, name: str, step: int) -> float:
+    if not math.isfinite(loss):
+        raise ValueError(f"the {name} is {loss} at step {step}; a lower learning rate may help")
+    return loss
