@@ -29,7 +29,7 @@ class Slicing:
         slices = torch.from_numpy(np.ascontiguousarray(part, dtype=np.float32)).unsqueeze(1)
         if slices.shape[-2:] == (self.side, self.side):
             return slices
-        if min(slices.shape[-2:]) > self.side:
+        if min(slices.shape[-2:]) >= self.side:
             return functional.interpolate(slices, (self.side, self.side), mode="area")
         return functional.interpolate(slices, (self.side, self.side), mode="bilinear", align_corners=False)
 

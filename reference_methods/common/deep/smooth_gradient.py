@@ -1,4 +1,4 @@
-"""SmoothGrad: the gradient of a score with respect to the slice, averaged over noise (Smilkov et al. 2017)."""
+"""SmoothGrad: the gradient of a score with respect to the slice, averaged over noise (Smilkov, 2017)."""
 
 from collections.abc import Callable
 
