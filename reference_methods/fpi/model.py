@@ -63,8 +63,8 @@ def case_score(profile: NDArray[np.floating]) -> float:
     """Slice means (slices,) smoothed by Savitzky and Golay's filter; the mean of the highest quarter."""
     window = max(5, int(WINDOW_SHARE * len(profile)) // 2 * 2 + 1)
     smooth = savgol_filter(profile, window, 3) if window <= len(profile) else np.asarray(profile)
-    top = np.sort(smooth)[-max(1, int(TOP_SHARE * len(smooth))) :]
-    return float(np.clip(top.mean(), 0, 1))
+    top = np.sort(smooth)[int((1 - TOP_SHARE) * len(smooth)) :]
+    return float(np.clip(top.mean(), 0, 1))  # smoothing may go a little beyond
 
 
 # The trained method.
@@ -85,7 +85,8 @@ class Model:
 
     def voxel_scores(self, case: Case) -> NDArray[np.float32]:
         """The network's output for every slice, as it is."""
-        return inference.voxel_scores(case.data, self.slicing, self.of_slices, self.device)
+        scores = inference.voxel_scores(case.data, self.slicing, self.of_slices, self.device)
+        return np.clip(scores, 0, 1, out=scores)  # rounding in between may go a little beyond
 
     def case_score(self, case: Case) -> float:
         """See `case_score` of this module."""

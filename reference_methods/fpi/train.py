@@ -1,7 +1,7 @@
 """Train FPI on a dataset's training scans."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +26,7 @@ def train(scans: Sequence[Path], watch: Watch, order: Order) -> Model:
 
 def learn(scans: Sequence[Path], watch: Watch, order: Order, config: Config) -> Model:
     """Raises `ValueError` as `store` and `fit` do."""
+    config = config if order.steps is None else replace(config, steps=order.steps)
     slices, device = store(scans, config.slicing, order.folder, watch), choose(order.device)
     torch.manual_seed(order.seed)
     network = Network(config.widen, config.classes, config.strides).to(device)
@@ -44,7 +45,7 @@ def learn(scans: Sequence[Path], watch: Watch, order: Order, config: Config) -> 
     )
     optimiser = torch.optim.Adam(network.parameters(), config.learning_rate)
     learner = Learner(network, optimiser, task.training_loss, task.validate)
-    schedule = Schedule(order.steps or config.steps, config.validate_every)
-    facts = asdict(config)
-    fit(learner, schedule, device, order.seed, order.folder / f"fpi-{order.dataset}.pt", facts)
-    return Model(network, config.slicing, facts)
+    file = order.folder / f"fpi-{order.dataset}.pt"
+    schedule, plan = Schedule(config.steps, config.validate_every), {**asdict(config), "scans": slices.key}
+    fit(learner, schedule, device, order.seed, file, plan)
+    return Model(network, config.slicing, {**asdict(config), "seed": order.seed})
