@@ -1,7 +1,7 @@
 # What a person types here. Everything sets itself up; see `make help`.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-data serve stop test test-all benchmarks lint format clean
+.PHONY: help setup setup-methods demo demo-methods demo-data serve stop test test-all benchmarks lint format clean
 
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
@@ -13,9 +13,16 @@ help:  ## this list
 setup:
 	@sh setup/venv.sh
 
+setup-methods:
+	@sh setup/venv.sh methods
+
 demo: setup  ## generated scans, real images, two leaderboards: the whole walk in a few minutes
 	@sh setup/services.sh run
 	@engine=$$(sh setup/engine.sh) && eval "$$engine" && sh setup/base_image.sh && $(PYTHON) setup/demo.py
+
+demo-methods: setup-methods  ## the same with the four neural networks, barely trained: some 15 minutes
+	@sh setup/services.sh run
+	@engine=$$(sh setup/engine.sh) && eval "$$engine" && sh setup/torch_image.sh && $(PYTHON) setup/demo.py --networks
 
 demo-data: setup  ## every kind of anomaly at every difficulty, small, into .demo/data
 	@$(PYTHON) setup/demo_data.py
@@ -28,19 +35,20 @@ stop:  ## stop the container engine that `make demo` started, if it did
 
 test: lint  ## every test but the slow ones, with a real engine, Redis and PostgreSQL
 	@sh setup/services.sh test
-	@sh setup/engine.sh run sh -c 'sh setup/base_image.sh && $(PYTEST) -m "not slow"'
+	@sh setup/engine.sh run sh -c 'sh setup/torch_image.sh && $(PYTEST) -m "not slow"'
 
 test-all: lint  ## every test, and the compose file brought up for real
 	@sh setup/services.sh test-all
-	@sh setup/engine.sh run sh -c 'sh setup/base_image.sh && $(PYTEST) && sh setup/compose_check.sh'
+	@sh setup/engine.sh run sh -c 'sh setup/torch_image.sh && $(PYTEST) && sh setup/compose_check.sh'
 
-benchmarks: setup  ## speed, memory and agreement beside peers, of scoring and of making scans, about 45 minutes
+benchmarks: setup-methods  ## speed, memory and agreement beside peers, of scoring, of making scans and of methods, about 90 minutes
 	@$(PYTHON) benchmarks/scoring.py
 	@$(PYTHON) benchmarks/bootstrap.py
 	@$(PYTHON) benchmarks/rescoring.py
 	@$(PYTHON) benchmarks/datasets.py
+	@$(PYTHON) benchmarks/methods.py
 
-lint: setup  ## ruff, mypy --strict, import-linter
+lint: setup-methods  ## ruff, mypy --strict, import-linter
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy

@@ -6,12 +6,14 @@ not need, so that peak memory is that of scoring.
 
 import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import reduce
+from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Barrier
 from operator import add
 from pathlib import Path
+from typing import Any
 
 from isal import isal_zlib
 
@@ -24,8 +26,10 @@ from scoring.one_pass import count_voxels
 
 _BUFFER_BYTES = 1 << 18
 _WORKERS = 2
-_SECONDS_OF_ONE = 1.0
+_SECONDS_OF_ONE = 2.0
 _SECONDS_TO_START = 120
+# What a process of the pool was given at its start: the cases, and the number of the next to be taken.
+_SHARED: dict[str, Any] = {}
 
 
 def batch(predictions: list[str], masks: list[str]) -> Callable[[], float]:
@@ -35,31 +39,36 @@ def batch(predictions: list[str], masks: list[str]) -> Callable[[], float]:
 
 
 def one_process_over_two(predictions: list[str], masks: list[str]) -> Callable[[], float]:
-    """Wall-clock time of the same in this process over that of two, each of which sums every second case.
+    """Wall-clock time of the same in this process over that of two, which take the next case in turn.
 
-    They take turns until this process has worked for a second, so that a disturbance meets both.
+    Each sums up what it took. One process and two take turns until the one has worked for some seconds, so
+    that a disturbance meets both.
 
     Raises (when called): `ValueError` where one and two processes disagree.
     """
     context = multiprocessing.get_context("spawn")
-    ready = context.Barrier(_WORKERS + 1)
-    pool = ProcessPoolExecutor(_WORKERS, context, _start, (predictions[0], masks[0], ready))
+    ready, following = context.Barrier(_WORKERS + 1), context.Value("i", 0)
+    pool = ProcessPoolExecutor(_WORKERS, context, _start, (predictions, masks, following, ready))
     for _ in range(_WORKERS):
         pool.submit(int)
     _count(predictions[0], masks[0])
     ready.wait(_SECONDS_TO_START)
-    shares = [paths[first::_WORKERS] for paths in (predictions, masks) for first in range(_WORKERS)]
+
+    def by_two() -> float:
+        following.value = 0
+        shares = [pool.submit(_sum_of_share) for _ in range(_WORKERS)]
+        return reduce(add, (share.result() for share in shares)).average_precision()
 
     def work() -> float:
         one = two = 0.0
         while one < _SECONDS_OF_ONE:
             started = time.perf_counter()
-            by_one = _sum(predictions, masks).average_precision()
+            expected = _sum(predictions, masks).average_precision()
             turned = time.perf_counter()
-            by_two = reduce(add, pool.map(_sum, shares[:_WORKERS], shares[_WORKERS:])).average_precision()
+            found = by_two()
             one, two = one + turned - started, two + time.perf_counter() - turned
-            if by_one != by_two:
-                raise ValueError(f"one process found {by_one}, two found {by_two}")
+            if found != expected:
+                raise ValueError(f"one process found {expected}, two found {found}")
         return one / two
 
     return work
@@ -106,9 +115,26 @@ def _sum(predictions: list[str], masks: list[str]) -> VoxelHistogram:
     return reduce(add, map(_count, predictions, masks))
 
 
-def _start(prediction: str, mask: str, ready: Barrier) -> None:
-    _count(prediction, mask)
+def _start(predictions: list[str], masks: list[str], following: Synchronized, ready: Barrier) -> None:
+    _count(predictions[0], masks[0])
+    _SHARED.update(cases=list(zip(predictions, masks, strict=True)), following=following)
     ready.wait(_SECONDS_TO_START)
+
+
+def _sum_of_share() -> VoxelHistogram:
+    return reduce(add, (_count(*case) for case in _taken()), VoxelHistogram.absent(0, 0, "zero"))
+
+
+def _taken() -> Iterator[tuple[str, str]]:
+    """The next case that no process has taken, until there is none."""
+    cases, following = _SHARED["cases"], _SHARED["following"]
+    while True:
+        with following.get_lock():
+            number = following.value
+            following.value += 1
+        if number >= len(cases):
+            return
+        yield cases[number]
 
 
 def _inflate(prediction: str, buffer: memoryview) -> int:

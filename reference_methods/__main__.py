@@ -3,6 +3,8 @@
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +16,8 @@ from reference_methods.histogram.train import train as train_histogram
 from reference_methods.pca.train import train as train_pca
 from reference_methods.voxel_statistics.train import train as train_voxel_statistics
 
+DATA = Path(".demo/scans")  # what `make demo` leaves
+
 
 class Learned(Protocol):
     """What a trainer returns."""
@@ -22,7 +26,10 @@ class Learned(Protocol):
         """Write the weights."""
 
 
-TRAINERS: dict[str, Callable[[Sequence[Path], Watch], Learned]] = {
+Trainer = Callable[[Sequence[Path], Watch], Learned]
+
+# The others learn networks: see `_trainer`.
+TRAINERS: dict[str, Trainer] = {
     "histogram": train_histogram,
     "pca": train_pca,
     "voxel_statistics": train_voxel_statistics,
@@ -41,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def train(options: argparse.Namespace) -> None:
-    """Learn from every DATASET/DATASET_train/*.nii.gz of a folder."""
-    if options.name not in TRAINERS:
+    """Learn from every DATASET/DATASET_train/*.nii.gz of a folder; goes on where it was cut off."""
+    if options.name not in images.LEARNING:
         print(f"{options.name} learns nothing; build it as it is")
         return
     datasets = sorted(path.name for path in options.data.glob("*") if _training_folder(path).is_dir())
@@ -51,7 +58,7 @@ def train(options: argparse.Namespace) -> None:
     for dataset in datasets:
         scans = find(_training_folder(options.data / dataset))
         target = _weights_of(options) / f"{dataset}.npz"
-        TRAINERS[options.name](scans, _watch).save(target)
+        _trainer(options, dataset)(scans, _watch).save(target)
         print(f"{options.name}: {dataset} learned from {len(scans)} scans, {target}")
 
 
@@ -62,8 +69,31 @@ def context(options: argparse.Namespace) -> None:
 
 
 def build(options: argparse.Namespace) -> None:
-    """Build the image in the engine."""
+    """Build the image in the engine; trains first where there are no weights."""
+    if images.missing_weights(options.name, _weights_of(options)) and options.data.is_dir():
+        train(options)
     print(images.build(options.name, _weights_of(options), options.tag))
+
+
+def _trainer(options: argparse.Namespace, dataset: str) -> Trainer:
+    """How the method learns a dataset. Networks import torch, which the others do without."""
+    if options.name in TRAINERS:
+        return TRAINERS[options.name]
+    if dataset not in images.datasets_of(options.name):
+        raise ValueError(f"{options.name} has no settings for the dataset {dataset}")
+    try:
+        order = import_module("reference_methods.common.deep.training").Order(
+            dataset=dataset,
+            folder=_weights_of(options) / ".training",
+            config=options.config,
+            device=options.device,
+            seed=options.seed,
+            steps=options.steps,
+        )
+        method = import_module(f"reference_methods.{options.name}.train")
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{error}; networks need what `sh setup/venv.sh methods` installs") from error
+    return partial(method.train, order=order)
 
 
 def _training_folder(dataset: Path) -> Path:
@@ -91,11 +121,17 @@ def _parser() -> argparse.ArgumentParser:
             type=Path,
             help="folder with a DATASET.npz each (default: .cache/weights/NAME)",
         )
-        if command is train:
-            sub.add_argument("--data", type=Path, required=True, help="folder with the training scans")
-        elif command is context:
+        if command is context:
             sub.add_argument("--out", type=Path, required=True, help="folder to write; must not exist yet")
-        else:
+            continue
+        sub.add_argument(
+            "--data", type=Path, default=DATA, help=f"folder with the training scans (default: {DATA})"
+        )
+        sub.add_argument("--config", choices=["small", "paper"], default="small", help="of a network")
+        sub.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto", help="of a network")
+        sub.add_argument("--seed", type=int, default=0, help="of a network's training (default: 0)")
+        sub.add_argument("--steps", type=int, help="of a network's training, in place of the settings'")
+        if command is build:
             sub.add_argument("--tag", help="name of the image (default: moodarena/NAME:latest)")
     return parser
 

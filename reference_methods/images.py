@@ -10,10 +10,12 @@ from pathlib import Path
 import docker
 from docker.errors import APIError, BuildError, DockerException, ImageNotFound
 
-BASE = "moodarena/python:3.11"
+BASE, TORCH = "moodarena/python:3.11", "moodarena/torch:2.13.0"
+MADE_BY = {BASE: "sh setup/base_image.sh", TORCH: "sh setup/torch_image.sh"}
 ROOT = Path(__file__).parent
-METHODS = ("constant", "histogram", "intensity", "pca", "random", "voxel_statistics")
-LEARNING = {"histogram", "pca", "voxel_statistics"}
+NETWORKS = ("cevae", "cradl", "fpi", "pii")
+LEARNING = {*NETWORKS, "histogram", "pca", "voxel_statistics"}
+METHODS = tuple(sorted(LEARNING | {"constant", "intensity", "random"}))
 
 
 class MissingWeights(FileNotFoundError):
@@ -40,13 +42,13 @@ def write_context(name: str, weights: Path, out: Path) -> None:
 def build(name: str, weights: Path, tag: str | None = None) -> str:
     """Build the image of a method and return its tag. Raises `MissingWeights`, `BuildFailed`."""
     tag = tag or f"moodarena/{name}:latest"
-    context = _archive(dict(_files(name, weights)))
+    context, base = _archive(dict(_files(name, weights))), TORCH if name in NETWORKS else BASE
     try:
         engine = docker.from_env(timeout=600)
-        engine.images.get(BASE)
+        engine.images.get(base)
         engine.images.build(fileobj=context, custom_context=True, tag=tag, rm=True, forcerm=True)
     except ImageNotFound as error:
-        raise BuildFailed(f"the engine has no {BASE}; make it with `sh setup/base_image.sh`") from error
+        raise BuildFailed(f"the engine has no {base}; make it with `{MADE_BY[base]}`") from error
     except (APIError, BuildError, DockerException) as error:
         raise BuildFailed(f"{tag}: {error}") from error
     return tag
@@ -63,22 +65,25 @@ def _files(name: str, weights: Path) -> Iterator[tuple[str, Path]]:
     yield "Dockerfile", method / "Dockerfile"
     yield "README.md", method / "README.md"
     yield "workspace/reference_methods/__init__.py", ROOT / "__init__.py"
-    for source in sorted([*(ROOT / "common").glob("*.py"), *method.glob("*.py")]):
-        yield f"workspace/reference_methods/{source.parent.name}/{source.name}", source
+    folders = [ROOT / "common", *([ROOT / "common" / "deep"] if name in NETWORKS else []), method]
+    for source in (source for folder in folders for source in sorted(folder.glob("*.py"))):
+        yield f"workspace/reference_methods/{source.relative_to(ROOT)}", source
     for source in sorted(method.glob("run_*.sh")):
         yield f"workspace/{source.name}", source
-    if name in LEARNING:
-        for source in _learned(name, weights):
-            yield f"workspace/weights/{source.name}", source
+    if missing := missing_weights(name, weights):
+        remedy = f"python -m reference_methods train {name} --data DIR --out {weights}"
+        raise MissingWeights(f"{', '.join(map(str, missing))} missing; make it with `{remedy}`")
+    for source in _learned(name, weights):
+        yield f"workspace/weights/{source.name}", source
+
+
+def missing_weights(name: str, weights: Path) -> list[Path]:
+    """Files that the image of a method needs and that are not there."""
+    return [path for path in _learned(name, weights) if not path.is_file()]
 
 
 def _learned(name: str, weights: Path) -> list[Path]:
-    paths = [weights / f"{dataset}.npz" for dataset in datasets_of(name)]
-    missing = [str(path) for path in paths if not path.is_file()]
-    if missing:
-        remedy = f"python -m reference_methods train {name} --data DIR --out {weights}"
-        raise MissingWeights(f"{', '.join(missing)} missing; make it with `{remedy}`")
-    return paths
+    return [weights / f"{dataset}.npz" for dataset in datasets_of(name)] if name in LEARNING else []
 
 
 def _archive(files: dict[str, Path]) -> io.BytesIO:

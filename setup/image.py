@@ -1,6 +1,7 @@
-"""What base_image.sh and compose_check.sh ask of the container engine, over the API that the platform uses.
+"""What the scripts of this folder ask of the container engine, over the API that the platform uses.
 
-    image.py has NAME | pull NAME | build NAME <DOCKERFILE | import NAME TAR | remove NAME...
+    image.py has NAME | pull NAME | import NAME TAR | remove NAME...
+    image.py build NAME <DOCKERFILE | build NAME FOLDER
 
 Exits with 1 when `has` finds nothing, with 3 and a line on standard error when the engine says no.
 """
@@ -32,6 +33,8 @@ def main(arguments: list[str]) -> int:
             client.images.pull(name)
         case ["build", name]:
             client.images.build(fileobj=sys.stdin.buffer, tag=name, rm=True, forcerm=True)
+        case ["build", name, folder]:
+            client.images.build(path=folder, tag=name, rm=True, forcerm=True)
         case ["import", name, tar]:
             repository, _, tag = name.rpartition(":")
             changes = [PATH, 'CMD ["python3"]']

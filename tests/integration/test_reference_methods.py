@@ -25,7 +25,8 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
     scans.write_training(data, np.random.default_rng(13), count=4)
     tags = {}
     for name in METHODS:
-        assert main(["train", name, "--data", str(data), "--out", str(weights / name)]) == 0
+        learning = ["--data", str(data), "--out", str(weights / name), "--steps", "2"]
+        assert main(["train", name, *learning]) == 0
         tags[name] = build(name, weights / name, f"moodarena-test/{name}:latest")
     yield tags
     engine = docker.from_env()
@@ -61,7 +62,7 @@ def run(image: str, script: str, folders: tuple[Path, Path]) -> str:
         tmpfs={"/tmp": "size=64m"},
         cap_drop=["ALL"],
         security_opt=["no-new-privileges"],
-        mem_limit="512m",
+        mem_limit="1g",
         remove=True,
         stderr=True,
     )

@@ -158,15 +158,20 @@ def test_figures_are_ratios_of_cpu_times_and_the_least_favourable_ones_where_no_
     }
 
 
-def test_what_only_benchmarks_need_is_pinned_and_pinned_nowhere_else():
+def test_what_only_methods_and_benchmarks_need_is_pinned_and_pinned_once():
     def pins(path: Path) -> dict[str, Requirement]:
         lines = (line.split("#")[0].strip() for line in path.read_text().splitlines())
-        return {canonicalize_name(pin.name): pin for pin in map(Requirement, filter(None, lines))}
+        named = (Requirement(line) for line in lines if line and not line.startswith("-r "))
+        return {canonicalize_name(pin.name): pin for pin in named}
 
-    extra = pins(ROOT / "benchmarks/requirements.lock")
-    assert {"torch", "torchmetrics"} <= set(extra)
-    assert all(re.fullmatch(r"==[\d.]+", str(pin.specifier)) for pin in extra.values())
-    assert not set(extra) & set(pins(ROOT / "requirements.lock"))
+    platform = pins(ROOT / "requirements.lock")
+    methods, extra = (pins(ROOT / room / "requirements.lock") for room in ("reference_methods", "benchmarks"))
+    assert "torch" in methods
+    assert "torchmetrics" in extra
+    assert "-r ../reference_methods/requirements.lock" in (ROOT / "benchmarks/requirements.lock").read_text()
+    pinned = [*methods.items(), *extra.items()]
+    assert all(re.fullmatch(r"==[\d.]+", str(pin.specifier)) for _, pin in pinned)
+    assert len({name for name, _ in [*pinned, *platform.items()]}) == len(pinned) + len(platform)
 
 
 @pytest.mark.slow

@@ -12,9 +12,9 @@ from tests.unit.reference_methods.scans import write_training
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the weights of every learning method, NAME/DATASET.npz."""
+    """A folder with the weights of every learning method, NAME/DATASET.npz; networks take two steps."""
     data, out = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("weights")
     write_training(data, np.random.default_rng(5))
     for name in LEARNING:
-        assert main(["train", name, "--data", str(data), "--out", str(out / name)]) == 0
+        assert main(["train", name, "--data", str(data), "--out", str(out / name), "--steps", "2"]) == 0
     return out

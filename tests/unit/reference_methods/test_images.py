@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from reference_methods.__main__ import main
-from reference_methods.images import LEARNING, METHODS, ROOT, MissingWeights, build, write_context
+from reference_methods.images import LEARNING, METHODS, NETWORKS, ROOT, MissingWeights, build, write_context
 from tests.unit.reference_methods import scans
 
 SCRIPTS = [f"run_{task}_{dataset}.sh" for task in ("pixel", "sample") for dataset in ("abdom", "brain")]
 IN_THE_IMAGE = {"nibabel", "numpy", "reference_methods"}
+WITH_TORCH = {"scipy", "torch"}
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -46,16 +47,30 @@ def test_every_entry_script_writes_predictions(name: str, script: str, weights: 
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_an_image_needs_numpy_and_nibabel_only(name: str) -> None:
-    sources = [*(ROOT / name).glob("*.py"), *(ROOT / "common").glob("*.py")]
-    for source in sources:
-        imported = set()
-        for node in ast.walk(ast.parse(source.read_text())):
-            if isinstance(node, ast.Import):
-                imported |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                imported.add(str(node.module).split(".")[0])
-        assert imported - sys.stdlib_module_names <= IN_THE_IMAGE, source
+def test_an_image_imports_nothing_that_it_does_not_hold(name: str) -> None:
+    held = IN_THE_IMAGE | (WITH_TORCH if name in NETWORKS else set())
+    waiting, seen = [f"reference_methods.{name}.predict"], set()
+    while waiting:
+        module = waiting.pop()
+        source = ROOT.parent.joinpath(*module.split(".")).with_suffix(".py")
+        if module in seen or not source.is_file():
+            continue
+        seen.add(module)
+        imported = imports_of(source)
+        assert {name.split(".")[0] for name in imported} - sys.stdlib_module_names <= held, source
+        waiting += [name for name in imported if name.startswith("reference_methods.")]
+    assert f"reference_methods.{name}.predict" in seen
+
+
+def imports_of(source: Path) -> set[str]:
+    """Modules that a file imports; names that come from one count as modules of it too."""
+    imported = set()
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return imported
 
 
 def test_training_twice_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -89,10 +104,20 @@ def test_no_image_is_built_without_weights(name: str, tmp_path: Path) -> None:
         build(name, tmp_path)
 
 
+def test_a_network_without_settings_for_a_dataset_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scans.write(tmp_path / "knee" / "knee_train" / "0.nii.gz", np.zeros(scans.SHAPE, np.float32))
+    assert main(["train", "fpi", "--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
+    assert "fpi has no settings for the dataset knee" in capsys.readouterr().err
+
+
 def test_missing_weights_end_the_command_with_a_remedy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["build", "voxel_statistics", "--weights", str(tmp_path)]) == 1
+    assert (
+        main(["build", "voxel_statistics", "--weights", str(tmp_path), "--data", str(tmp_path / "none")]) == 1
+    )
     assert "python -m reference_methods train voxel_statistics" in capsys.readouterr().err
 
 

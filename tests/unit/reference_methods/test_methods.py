@@ -2,26 +2,36 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import nibabel
 import numpy as np
 import pytest
 
+from reference_methods.__main__ import Learned
+from reference_methods.cevae.model import Model as CevaeModel
 from reference_methods.common.cli import Method, main
 from reference_methods.constant.predict import load as load_constant
+from reference_methods.cradl.model import Model as CradlModel
+from reference_methods.fpi.model import Model as FpiModel
 from reference_methods.histogram.model import Model as HistogramModel
-from reference_methods.images import METHODS
+from reference_methods.images import LEARNING, METHODS
 from reference_methods.intensity.predict import load as load_intensity
 from reference_methods.pca.model import Model as PcaModel
+from reference_methods.pii.model import Model as PiiModel
 from reference_methods.random.predict import load as load_random
 from reference_methods.voxel_statistics.model import Model as VoxelModel
 from tests.unit.reference_methods import scans
 
 LOADERS: dict[str, Callable[[Path], Method]] = {
+    "cevae": CevaeModel.load,
     "constant": load_constant,
+    "cradl": CradlModel.load,
+    "fpi": FpiModel.load,
     "histogram": HistogramModel.load,
     "intensity": load_intensity,
     "pca": PcaModel.load,
+    "pii": PiiModel.load,
     "random": load_random,
     "voxel_statistics": VoxelModel.load,
 }
@@ -93,6 +103,18 @@ def test_a_case_scores_the_same_alone_and_under_another_name(
     assert np.array_equal(lonely, scans.read(predict(name, "pixel", cases) / "00004.nii.gz"))
 
 
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("value", [0.0, 0.7], ids=["empty", "constant"])
+def test_an_empty_and_a_constant_scan_get_scores_as_any_other(
+    name: str, value: float, predict: Predict, tmp_path: Path
+) -> None:
+    scans.write(tmp_path / "even" / "0.nii.gz", np.full(scans.SHAPE, value, np.float32))
+    assert 0 <= scores_of(predict(name, "sample", tmp_path / "even"))[0] <= 1
+    voxels = scans.read(predict(name, "pixel", tmp_path / "even") / "0.nii.gz")
+    assert (voxels >= 0).all()
+    assert (voxels <= 1).all()
+
+
 @pytest.mark.parametrize("name", FINDING)
 def test_abnormal_scans_score_above_normal_ones(name: str, predict: Predict, cases: Path) -> None:
     scores = scores_of(predict(name, "sample", cases))
@@ -133,9 +155,8 @@ def test_an_empty_folder_is_no_success(predict: Predict, tmp_path: Path) -> None
         predict("constant", "sample", tmp_path / "empty")
 
 
-@pytest.mark.parametrize("model", [VoxelModel, HistogramModel])
-def test_weights_come_back_as_they_were_saved(model: type[VoxelModel], weights: Path, tmp_path: Path) -> None:
-    name = "voxel_statistics" if model is VoxelModel else "histogram"
-    learned = model.load(weights / name / "brain.npz")
+@pytest.mark.parametrize("name", sorted(LEARNING))
+def test_weights_come_back_as_they_were_saved(name: str, weights: Path, tmp_path: Path) -> None:
+    learned = cast(Learned, LOADERS[name](weights / name / "brain.npz"))
     learned.save(tmp_path / "again.npz")
     assert (tmp_path / "again.npz").read_bytes() == (weights / name / "brain.npz").read_bytes()
