@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from reference_methods.common import cases
 from reference_methods.common.smoothing import gaussian
-from reference_methods.common.squashing import Squashing
+from reference_methods.common.squashing import SignedSquashing, Squashing
 from reference_methods.histogram.train import learn_rarity, learn_subspace
 from reference_methods.voxel_statistics.train import learn_atlas
 from tests.unit.reference_methods import scans
@@ -41,6 +41,26 @@ def test_the_scale_of_training_gets_one_half() -> None:
 
 def test_training_scores_of_zero_do_not_divide_by_zero() -> None:
     assert Squashing.learn([0.0, 0.0]).one(0.0) == 0.0
+
+
+@given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6), st.floats(-1e3, 1e3), st.floats(1e-3, 1e3))
+def test_signed_squashing_keeps_the_order_and_the_range(
+    low: float, high: float, centre: float, scale: float
+) -> None:
+    low, high = sorted([low, high])
+    curve = SignedSquashing(centre, scale)
+    assert 0 <= curve.one(low) <= curve.one(high) <= 1
+
+
+def test_signed_squashing_tells_scores_apart_that_are_far_above_all_of_training() -> None:
+    curve = SignedSquashing(-40.0, 5.0)
+    assert curve.one(1e5) < curve.one(1.1e5) < curve.one(1e9) < 1
+
+
+def test_of_training_scores_of_either_sign_the_median_gets_a_quarter_and_the_high_ones_half() -> None:
+    curve = SignedSquashing.learn([-5.0, -3.0, 2.0], percentile=100)
+    assert (curve.one(-3.0), curve.one(2.0)) == (0.25, 0.5)
+    assert SignedSquashing.learn([-7.0, -7.0]).one(-7.0) == 0.5
 
 
 def test_the_atlas_is_mean_and_deviation_of_the_scans(tmp_path: Path) -> None:
