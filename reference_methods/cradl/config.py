@@ -63,7 +63,7 @@ def small(paper: Config) -> Config:
         features=64,
         head=(64, 64),
         learning_rate=1e-3,
-        steps=600,
+        steps=500,
         validate_every=100,
         components=(1, 4),
         ridge=1e-3,

@@ -113,6 +113,13 @@ def test_the_head_has_two_layers_and_the_encoder_any_number_of_channels() -> Non
     assert network.encoder(torch.zeros(2, 1, 128, 128)).shape == (2, 512)
 
 
+@pytest.mark.parametrize("size", ["paper", "small"])
+@pytest.mark.parametrize("dataset", ["brain", "abdom"])
+def test_the_encoder_of_all_settings_ends_in_four_pixels(size: str, dataset: str) -> None:
+    config = CONFIGS[size][dataset]
+    assert config.side == 4 * 2 ** len(config.channels)
+
+
 # Augmentation
 
 
