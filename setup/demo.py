@@ -93,10 +93,10 @@ def _settings() -> dict[str, str]:
 
 
 def _forget_the_last_demo() -> None:
-    """A demo starts with an empty board; scans and secret of the last one are used again."""
+    """A demo starts with an empty board and untrained; scans and secret of the last one are used again."""
     for path in DEMO.glob("moodarena.db*"):
         path.unlink()
-    for name in ("blobs", "queue", "locks", "work", "incoming", "uploads"):
+    for name in ("blobs", "queue", "locks", "work", "incoming", "uploads", "weights"):
         shutil.rmtree(DEMO / name, ignore_errors=True)
 
 

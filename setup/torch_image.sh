@@ -13,19 +13,19 @@ PYTHON=$ROOT/.venv/bin/python
 LOG=$CACHE/torch_image.log
 folder=
 
-pin() { grep -h "^$1==" "$ROOT/requirements.lock" "$ROOT/reference_methods/requirements.lock" | cut -d ' ' -f 1; }
-
 clean_up() { [ -z "$folder" ] || rm -rf "$folder"; }
 
 # For the image's Python, whichever runs here.
 install() {
     "$PYTHON" -m pip --disable-pip-version-check --no-input install --target "$folder/python" \
-        --python-version 3.11 --only-binary :all: "$(pin torch)" "$(pin scipy)" "$(pin numpy)" "$(pin nibabel)"
+        --python-version 3.11 --only-binary :all: --constraint "$ROOT/requirements.lock" \
+        --requirement "$ROOT/reference_methods/requirements.lock" numpy scipy nibabel
 }
 
-# What a program that runs a network never reads: half of the files, a tenth of the bytes.
+# What a program that runs a network never reads.
 shrink() {
-    rm -rf "$folder/python/bin" "$folder/python/torch/include" "$folder/python/torch/test" "$folder/python/torch/bin"
+    rm -rf "$folder/python/bin" "$folder/python/torch/include" "$folder/python/torch/test"
+    find "$folder/python/torch/bin" -name '*test*' -delete
     find "$folder/python" -name '*.a' -delete
     find "$folder/python/scipy" "$folder/python/numpy" "$folder/python/nibabel" -type d -name tests -prune \
         -exec rm -rf {} +
@@ -40,13 +40,14 @@ DOCKERFILE
     "$PYTHON" "$ROOT/setup/image.py" build "$NAME" "$folder"
 }
 
-NAME=moodarena/torch:$(pin torch | cut -d = -f 3)
+VERSION=$(sed -n 's/^torch==\([^ ]*\).*/\1/p' "$ROOT/reference_methods/requirements.lock")
+NAME=moodarena/torch:$VERSION
 sh "$ROOT/setup/base_image.sh"
 there=0
 "$PYTHON" "$ROOT/setup/image.py" has "$NAME" || there=$?
 [ "$there" = 1 ] || exit "$there"
 mkdir -p "$CACHE"
-say "torch image: $(pin torch) in one layer on the base image, about a minute (log in ${LOG#"$ROOT"/})"
+say "torch image: torch $VERSION in one layer on the base image, about a minute (log in ${LOG#"$ROOT"/})"
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
