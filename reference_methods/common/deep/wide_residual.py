@@ -6,6 +6,7 @@ Wide Residual Networks. Shapes: n slices, height h and width w.
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 
@@ -53,6 +54,8 @@ class Network(nn.Module):
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight)
+        # With channels innermost, convolutions of so few of them take three quarters of the time on a CPU.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, x: Tensor) -> Tensor:
         """Slices (n, 1, h, w), whose sides `2 ** strides` divides.
