@@ -64,7 +64,7 @@ ABDOMEN = Config(axis=1, mirror=False, steps=264_000, validate_every=4_400)
 
 
 def small(paper: Config) -> Config:
-    """The same method with 0.76 million parameters instead of 59: under two minutes on one core."""
+    """The same method with 0.76 million parameters instead of 59: about two minutes on one core."""
     return replace(
         paper,
         channels=(16, 32, 64, 128),
