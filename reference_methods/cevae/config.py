@@ -17,7 +17,6 @@ class Config:
     `kl_weight` that of one nat against one standard deviation of one pixel.
     How it scores: `pixel_score` is one of PIXEL_SCORES, `smoothing` a Gaussian's size in pixels;
     `gradient_noise` the deviation of SmoothGrad's noise in standard deviations of the scans.
-    `decay` is the share of the learning rate that is left at the last step, got to geometrically.
     """
 
     axis: int = 2
@@ -37,7 +36,6 @@ class Config:
     gradient_noise: float = 0.3
     latent_samples: int = 16
     learning_rate: float = 2e-4
-    decay: float = 1.0
     batch: int = 64
     steps: int = 192_000
     validate_every: int = 3_200
@@ -75,7 +73,6 @@ def small(paper: Config) -> Config:
         brightness=0.0,
         gradient_samples=8,
         learning_rate=1e-3,
-        decay=0.1,
         batch=32,
         steps=1_000,
         validate_every=250,

@@ -50,7 +50,6 @@ def learn(scans: Sequence[Path], watch: Watch, order: Order, config: Config) -> 
         torch.optim.Adam(model.network.parameters(), config.learning_rate),
         task.training_loss,
         task.validate,
-        lambda step: config.decay ** (step / config.steps),
     )
     file = order.folder / f"cevae-{order.dataset}-{config.factor:g}.pt"
     schedule, plan = Schedule(config.steps, config.validate_every), {**asdict(config), "scans": slices.key}
