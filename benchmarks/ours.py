@@ -17,8 +17,6 @@ from typing import Any
 
 from isal import isal_zlib
 
-from benchmarks.volumes import one_volume
-from scoring.float32 import exact_average_precision
 from scoring.histograms import VoxelHistogram
 from scoring.inflating import inflated
 from scoring.masks import Mask
@@ -97,13 +95,6 @@ def beside_floor(predictions: list[str], masks: list[str]) -> Callable[[], float
         return ours / floors
 
     return work
-
-
-def exact_volume(kind: str, size: int, seed: int) -> Callable[[], float]:
-    """Average precision of one float32 volume in memory, not rounded to float16."""
-    scores, mask = one_volume(kind, size, seed)
-    exact_average_precision(*one_volume("dense", 16, seed))
-    return lambda: exact_average_precision(scores, mask)
 
 
 def _count(prediction: str, mask: str) -> VoxelHistogram:

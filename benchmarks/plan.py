@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.random import Generator
 
-from benchmarks import ours, with_scikit_learn
+from benchmarks import exact, ours, with_scikit_learn
 from benchmarks.figures import BESIDE_FLOOR, BESIDE_TWO, Work
 from benchmarks.measure import Cost, cost
 from benchmarks.volumes import SHARES, Paths, write_batches
@@ -68,7 +68,7 @@ def compile_beforehand(folder: Path, rng: Generator) -> None:
     """Fill numba's cache by work that nobody measures: compiling takes memory as well as time."""
     for paths in write_batches(folder, [("dense", "float32"), ("dense", "float64")], 1, 16, rng).values():
         cost(ours.batch, paths.predictions, paths.masks)
-    cost(ours.exact_volume, "dense", 16, 0)
+    cost(exact.volume, "dense", 16, 0)
 
 
 def jobs(plan: Plan, folder: Path, rng: Generator) -> list[Job]:
@@ -95,8 +95,8 @@ def _of_batch(plan: Plan, kind: str, dtype: str, paths: Paths) -> Iterator[Job]:
 
 def _of_one_volume(plan: Plan, kind: str) -> Iterator[Job]:
     volume = (kind, plan.size, plan.seed)
-    exact, binned = int(plan.torchmetrics), int(plan.torchmetrics and (plan.thorough or kind == "masked"))
-    yield Job(Work("exact by us", kind), plan.repeats, ours.exact_volume, volume)
+    sharp, binned = int(plan.torchmetrics), int(plan.torchmetrics and (plan.thorough or kind == "masked"))
+    yield Job(Work("exact by us", kind), plan.repeats, exact.volume, volume)
     yield Job(Work("exact by scikit-learn", kind), plan.slow_repeats, with_scikit_learn.volume, volume)
-    yield Job(Work("exact by torchmetrics", kind), exact, _TORCH_VOLUME, (*volume, None))
+    yield Job(Work("exact by torchmetrics", kind), sharp, _TORCH_VOLUME, (*volume, None))
     yield Job(Work("binned by torchmetrics", kind), binned, _TORCH_VOLUME, (*volume, BINS))
