@@ -16,6 +16,7 @@ from submissions.engine import Engine, EngineError
 from worker import tasks
 from worker.setting import parse_slots
 from worker.slots import Slot, SlotTaken, node_name
+from worker.standings import Statistician
 from worker.sweep import Janitor
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ platform = Platform.open(settings)
 app = platform.celery
 app.task(name=LOOK_FOR_WORK)(tasks.look_for_work)
 
-_open: list[Slot | Janitor] = []
+_open: list[Slot | Janitor | Statistician] = []
 
 
 def _start(**_: object) -> None:
@@ -42,8 +43,10 @@ def _open_slot(index: int) -> None:
     slot = Slot(platform, engine, parse_slots(settings.slots)[index])
     if index == 0:
         janitor = Janitor(platform, engine)
-        janitor.start()
-        _open.append(janitor)
+        statistician = Statistician(platform)
+        for part in (janitor, statistician):
+            part.start()
+            _open.append(part)
     tasks.on_wake(slot.wake)
     slot.start()
     _open.append(slot)

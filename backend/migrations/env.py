@@ -7,10 +7,18 @@ from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import Connection
 
 from backend.db import Database, now
-from backend.models import run, score, submission, team, upload, user
+from backend.models import run, score, standing, submission, team, upload, user
 from backend.models.base import Base
 
-TABLES = (user.User, team.Team, submission.Submission, run.Run, score.Score, upload.Upload)
+TABLES = (
+    user.User,
+    team.Team,
+    submission.Submission,
+    run.Run,
+    score.Score,
+    standing.Standing,
+    upload.Upload,
+)
 ONE_AT_A_TIME = 7_300_001  # any number that nothing else on the server locks
 
 

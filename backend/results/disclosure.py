@@ -6,7 +6,7 @@ out of the sandbox. Participants get totals, rounded, once everything is over.
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from backend.models.run import Run
 from backend.models.submission import Submission
@@ -39,6 +39,11 @@ def board_is_public(spec: Challenge, moment: float) -> bool:
             return _revealed(spec, moment)
         case "organizers":
             return False
+
+
+def mask_totals_are_public(spec: Challenge, moment: float) -> bool:
+    """Whether everybody may learn what share of the hidden voxels is positive: once all is over."""
+    return _revealed(spec, moment)
 
 
 def own_scores_are_public(spec: Challenge, moment: float) -> bool:
@@ -170,6 +175,11 @@ def _common_state(states: set[str]) -> str:
 def _general(code: str) -> str:
     known = code if code in set(Code) else Code.PLATFORM
     return general_message(Code(known))
+
+
+def end_of(day: date) -> float:
+    """When a day of UTC is over, in seconds since the epoch."""
+    return (datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)).timestamp()
 
 
 def utc(seconds: float) -> datetime:

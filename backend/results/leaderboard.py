@@ -1,14 +1,14 @@
 """The leaderboard: one row per team, ranked on full precision, shown rounded."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from backend.db import now
-from backend.errors import Forbidden, NotFound
+from backend.errors import BadInput, Forbidden, NotFound
 from backend.models.challenge import Challenge, DatasetVersion
 from backend.models.score import Score
 from backend.models.scoring import ScoringVersion
@@ -16,21 +16,48 @@ from backend.models.submission import Submission
 from backend.models.user import User
 from backend.results import disclosure, versions
 from backend.results.schemas import Board, BoardRow
+from backend.results.standing import Basis, Figures, Found, basis_of, found_for
+from challenges import spec as rules
 from scoring.ranking import consensus, places
+from scoring.report.study import Entrant
 
-Figures = Mapping[tuple[str, str], Score]  # by submission and dataset
+
+@dataclass(frozen=True)
+class Entered:
+    """Who is on a board, with what: `figures` of full precision by submission and dataset."""
+
+    entries: Sequence[Submission]
+    figures: Figures
+    basis: Basis
+
+    @property
+    def entrants(self) -> list[Entrant]:
+        """As the report knows them."""
+        return [Entrant(one.team.name, one.id, one.image_id, one.team.baseline) for one in self.entries]
+
+    def average_precision(self, submission: str, dataset: str) -> float | None:
+        """None where there is no figure on the current version of the dataset, or it is undefined."""
+        score = self.figures.get((submission, dataset))
+        return score.average_precision if score else None
 
 
 def leaderboard(
-    session: Session, challenge: Challenge, task: str, viewer: User | None, scoring: int | None = None
+    session: Session,
+    challenge: Challenge,
+    task: str,
+    viewer: User | None,
+    scoring: int | None = None,
+    as_of: date | None = None,
 ) -> Board:
     """The ranking of one task: per team the last counted submission that was scored.
 
-    `scoring` is the number of a scoring version, the current one if not given.
+    `scoring` is the number of a scoring version, the current one if not given. With `as_of` the submissions
+    are those that were ranked by the end of that day (UTC); the rules and cases are those of today.
 
     Raises:
         NotFound: the challenge has no such task, or, for organizers, no such scoring version.
-        Forbidden: the board is not public yet, or is not the public one.
+        Forbidden: the board is not public yet, was not then, or is not the public one.
+        BadInput: the day has not come yet.
     """
     spec = challenge.spec
     if task not in spec.tasks:
@@ -40,18 +67,34 @@ def leaderboard(
     if not organizer and not disclosure.board_is_public(spec, moment):
         raise Forbidden("board_not_public", disclosure.reveal_sentence(spec, "The results"))
     version = _version(session, challenge.id, scoring, organizer)
-    entries = last_scored(session, challenge.id, task)
-    figures = _figures(session, version, task, [entry.id for entry in entries])
+    until = None if as_of is None else _until(spec, as_of, moment, organizer)
+    board = entered(session, challenge, task, version, until)
+    expected = version.current and (until is None or until > moment)
+    found = found_for(session, challenge, board.basis, expected)
     decimals = 17 if organizer else spec.publication.decimals
-    rows = _ranked(entries, figures, list(spec.datasets), decimals)
+    rows = _ranked(board, found, list(spec.datasets), decimals)
     return Board(
         challenge=challenge.id,
         task=task,
         datasets=list(spec.datasets),
         decimals=spec.publication.decimals,
         scoring=versions.view(version, None),
+        as_of=as_of,
+        uncertainty=found.about if organizer else found.about.model_copy(update={"reason": None}),
+        positive_share=_positive_share(spec, task, found, organizer, moment),
+        total=len(rows),
         rows=rows,
     )
+
+
+def _until(spec: rules.Challenge, as_of: date, moment: float, organizer: bool) -> float:
+    """The end of a day, seconds since the epoch."""
+    if as_of > disclosure.utc(moment).date():
+        raise BadInput("day_to_come", f"{as_of} has not come yet; choose today or a day before.")
+    until = disclosure.end_of(as_of)
+    if not organizer and not disclosure.board_is_public(spec, min(until, moment)):
+        raise Forbidden("board_not_public", f"There was no public board on {as_of}.")
+    return until
 
 
 def _version(session: Session, challenge_id: str, number: int | None, organizer: bool) -> ScoringVersion:
@@ -63,8 +106,23 @@ def _version(session: Session, challenge_id: str, number: int | None, organizer:
     return versions.numbered(session, challenge_id, number or 0)
 
 
-def last_scored(session: Session, challenge_id: str, task: str) -> list[Submission]:
-    """Everybody's submission that counts in a task: per team the last counted one that was scored."""
+def entered(
+    session: Session, challenge: Challenge, task: str, version: ScoringVersion, until: float | None = None
+) -> Entered:
+    """Who is on the board of a task under a scoring version, or was `until` then."""
+    entries = last_scored(session, challenge.id, task, until)
+    figures = _figures(session, version, task, [entry.id for entry in entries])
+    datasets = _datasets(session, challenge)
+    return Entered(entries, figures, basis_of(challenge, task, version, datasets, entries, figures))
+
+
+def last_scored(
+    session: Session, challenge_id: str, task: str, until: float | None = None
+) -> list[Submission]:
+    """Everybody's submission that counts in a task: per team the last counted one that was scored.
+
+    With `until` of those only that had ended before, by the time that everybody is told.
+    """
     query = (
         select(Submission)
         .where(
@@ -76,7 +134,22 @@ def last_scored(session: Session, challenge_id: str, task: str) -> list[Submissi
         .order_by(Submission.created_at, Submission.id)
         .options(joinedload(Submission.team), selectinload(Submission.transitions))
     )
-    return list({entry.team_id: entry for entry in session.scalars(query)}.values())
+    there = [entry for entry in session.scalars(query) if until is None or _ended(entry, until)]
+    return list({entry.team_id: entry for entry in there}.values())
+
+
+def _ended(entry: Submission, until: float) -> bool:
+    ended = disclosure.finished_for(entry, None)
+    return ended is not None and ended < until
+
+
+def _datasets(session: Session, challenge: Challenge) -> dict[str, str]:
+    """The current versions of the datasets by name."""
+    query = select(DatasetVersion.name, DatasetVersion.version).where(
+        DatasetVersion.challenge_id == challenge.id, DatasetVersion.current
+    )
+    known = challenge.spec.datasets
+    return {name: version for name, version in session.execute(query) if name in known}
 
 
 def _figures(session: Session, version: ScoringVersion, task: str, submissions: Sequence[str]) -> Figures:
@@ -99,37 +172,66 @@ def _figures(session: Session, version: ScoringVersion, task: str, submissions: 
     return {(score.submission_id, score.dataset): score for score in session.scalars(query)}
 
 
-def _ranked(
-    entries: Sequence[Submission], figures: Figures, datasets: Sequence[str], decimals: int
-) -> list[BoardRow]:
-    if not entries:
+def _positive_share(
+    spec: rules.Challenge, task: str, found: Found, organizer: bool, moment: float
+) -> dict[str, float | None]:
+    """What a constant score would reach on each dataset, where that may be told.
+
+    The share of abnormal cases is in the rules; that of positive voxels is counted in hidden masks.
+    """
+    if spec.tasks[task].level == "case":
+        return {name: dataset.abnormal_share for name, dataset in spec.datasets.items()}
+    told = found.positive_share if organizer or disclosure.mask_totals_are_public(spec, moment) else {}
+    return {name: _two_digits(told.get(name)) for name in spec.datasets}
+
+
+def _two_digits(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.2g}")
+
+
+def _ranked(board: Entered, found: Found, datasets: Sequence[str], decimals: int) -> list[BoardRow]:
+    if not board.entries:
         return []
     by_dataset = {
-        dataset: places([_average_precision(figures.get((entry.id, dataset))) for entry in entries])
-        for dataset in datasets
+        name: places([board.average_precision(entry.id, name) for entry in board.entries])
+        for name in datasets
     }
     final = consensus(by_dataset)
     rows = [
-        _row(entry, final[index], {name: by_dataset[name][index] for name in datasets}, figures, decimals)
-        for index, entry in enumerate(entries)
+        _row(entry, place, {name: by_dataset[name][index] for name in datasets}, board, found, decimals)
+        for index, (entry, place) in enumerate(zip(board.entries, final, strict=True))
     ]
+    _tell_who_shares(rows)
     return sorted(rows, key=lambda row: (row.place, row.team.casefold()))
 
 
-def _average_precision(score: Score | None) -> float | None:
-    return score.average_precision if score else None
+def _tell_who_shares(rows: Sequence[BoardRow]) -> None:
+    teams: dict[int, list[str]] = {}
+    for row in sorted(rows, key=lambda row: row.team.casefold()):
+        teams.setdefault(row.place, []).append(row.team)
+    for row in rows:
+        row.shared_with = [team for team in teams[row.place] if team != row.team]
 
 
 def _row(
-    entry: Submission, place: int, dataset_places: dict[str, int], figures: Figures, decimals: int
+    entry: Submission,
+    place: int,
+    dataset_places: Mapping[str, int],
+    board: Entered,
+    found: Found,
+    decimals: int,
 ) -> BoardRow:
-    scores = {name: figures.get((entry.id, name)) for name in dataset_places}
+    scores = {name: board.figures.get((entry.id, name)) for name in dataset_places}
     return BoardRow(
         place=place,
         team=entry.team.name,
         submission=entry.id,
-        ap={name: rounded(_average_precision(score), decimals) for name, score in scores.items()},
-        places=dataset_places,
+        ap={name: rounded(board.average_precision(entry.id, name), decimals) for name in scores},
+        places=dict(dataset_places),
+        mean_place=sum(dataset_places.values()) / len(dataset_places),
+        shared_with=[],
+        interval=found.places.get(entry.id),
+        intervals={name: found.by_dataset.get(name, {}).get(entry.id) for name in scores},
         validation={
             name: rounded(score.validation if score else None, decimals) for name, score in scores.items()
         },
@@ -142,26 +244,3 @@ def _row(
 def rounded(value: float | None, decimals: int) -> float | None:
     """A figure as it is shown."""
     return None if value is None else round(value, decimals)
-
-
-def as_csv(board: Board) -> str:
-    """The board as a table, one column per figure and dataset."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    figures = ("ap", "place", "validation")
-    table.writerow(
-        ["place", "team", *(f"{figure}_{name}" for name in board.datasets for figure in figures), "baseline"]
-    )
-    for row in board.rows:
-        values = [
-            "" if value is None else value
-            for name in board.datasets
-            for value in (row.ap[name], row.places[name], row.validation[name])
-        ]
-        table.writerow([row.place, _inert(row.team), *values, row.baseline])
-    return text.getvalue()
-
-
-def _inert(text: str) -> str:
-    # A cell that begins like a formula is run by spreadsheets.
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

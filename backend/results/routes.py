@@ -1,18 +1,16 @@
-"""Submissions, their toy results and the leaderboard over HTTP."""
+"""Submissions, their toy results and scoring versions over HTTP."""
 
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
-from fastapi.responses import PlainTextResponse
 from sse_starlette import EventSourceResponse
 
 from backend.accounts.dependencies import CurrentUser, OptionalUser, Organizer, PlatformOf
 from backend.challenges import service as challenges
 from backend.paging import After, Limit, Page
-from backend.results import comparison, leaderboard, pictures, service, versions
+from backend.results import board_routes, comparison, pictures, service, versions
 from backend.results.events import changes
 from backend.results.schemas import (
-    Board,
     Comparison,
     ScoringView,
     SubmissionSummary,
@@ -22,6 +20,7 @@ from backend.results.schemas import (
 from backend.results.toy_statistics import toy_statistics
 
 router = APIRouter(tags=["results"])
+router.include_router(board_routes.router)
 HEARTBEAT_SECONDS = 15
 
 VersionNumber = Annotated[int, Query(ge=1, le=1_000_000)]
@@ -85,23 +84,6 @@ def toy_picture(
         files = pictures.toy_files(session, platform.storage, found, task, dataset, case)
     content = pictures.picture(files, axis, index, layer)
     return Response(content, media_type="image/webp", headers={"Cache-Control": "private, max-age=3600"})
-
-
-@router.get("/challenges/{challenge}/leaderboard", response_model=Board)
-def show_leaderboard(
-    challenge: str,
-    task: str,
-    user: OptionalUser,
-    platform: PlatformOf,
-    format: Literal["json", "csv"] = "json",
-    scoring: VersionNumber | None = None,
-) -> Board | PlainTextResponse:
-    """The ranking of one task; `scoring` chooses another scoring version, for organizers."""
-    with platform.database.read() as session:
-        board = leaderboard.leaderboard(session, challenges.get(session, challenge), task, user, scoring)
-    if format == "csv":
-        return PlainTextResponse(leaderboard.as_csv(board), media_type="text/csv")
-    return board
 
 
 @router.get("/challenges/{challenge}/scoring-versions")

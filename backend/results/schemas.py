@@ -1,6 +1,7 @@
 """What is told about submissions, and to whom. Times: seconds since the epoch. Sizes in bytes."""
 
-from typing import Any
+from datetime import date
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -187,27 +188,71 @@ class ScoringView(BaseModel):
 
 
 class BoardRow(BaseModel):
-    """One team's place. `ap`, `places`, `validation` and `outcomes` are keyed by dataset."""
+    """One team's place. `ap`, `places`, `intervals`, `validation` and `outcomes` are keyed by dataset.
+
+    `mean_place` is that of `places`, by which `place` is; `shared_with` are the other teams of this place.
+    An interval is the first and the last place, both included; None while or where there is none.
+    """
 
     place: int
     team: str
     submission: str
     ap: dict[str, float | None]
     places: dict[str, int]
+    mean_place: float
+    shared_with: list[str]
+    interval: tuple[int, int] | None
+    intervals: dict[str, tuple[int, int] | None]
     validation: dict[str, float | None]
     outcomes: dict[str, dict[str, int]]
     baseline: bool
     finished_at: float | None
 
 
+State = Literal["computed", "pending", "undefined", "absent"]
+
+
+class Uncertainty(BaseModel):
+    """Intervals hold the share `level` of the places in `bootstraps` redrawn sets of cases.
+
+    `state`: computed, for exactly this board; pending, a worker will; undefined, and for organizers the
+    `reason`; absent, because nobody computes those of this board (any more).
+    """
+
+    state: State
+    level: float
+    bootstraps: int
+    seed: int
+    reason: str | None
+
+
+class BoardView(BaseModel):
+    """Which rows of a board are shown, in which order; places are those of the whole board."""
+
+    team: str = ""
+    baselines: Literal["show", "hide"] = "show"
+    sort: str = "place"
+    order: Literal["asc", "desc"] = "asc"
+
+
 class Board(BaseModel):
-    """The leaderboard of one task, best first; equal places are ties."""
+    """The leaderboard of one task, best first unless `view` says otherwise; equal places are ties.
+
+    `total` teams are on it, `rows` are those shown. With `as_of` it is the board of the submissions that were
+    ranked by the end of that day. `positive_share` by dataset is what a constant score would reach, None
+    where that may not be told.
+    """
 
     challenge: str
     task: str
     datasets: list[str]
     decimals: int
     scoring: ScoringView
+    as_of: date | None
+    uncertainty: Uncertainty
+    positive_share: dict[str, float | None]
+    total: int
+    view: BoardView = BoardView()
     rows: list[BoardRow]
 
 

@@ -87,6 +87,15 @@ def study_of(session: Session, challenge: Challenge, number: int | None = None) 
     )
 
 
+def hidden_parts(session: Session, challenge: Challenge, task: str) -> list[Part]:
+    """The hidden cases of a task by dataset, with the predictions of everybody on the public board."""
+    version = versions.current(session, challenge.id)
+    built = challenges.current_versions(session, challenge.id)
+    datasets = [one for one in built if one.name in challenge.spec.datasets]
+    gathered = _Gathering(session, challenge, version, datasets)
+    return gathered._parts(task, "test", gathered.entries[task])
+
+
 def _failures(session: Session, challenge_id: str, task: str) -> dict[str, int]:
     """Failed counted submissions of a task by code."""
     query = (

@@ -1,4 +1,4 @@
-"""The first page, a challenge, its team page and its leaderboard."""
+"""The first page, a challenge and its team page."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,7 +11,7 @@ from backend.accounts import teams
 from backend.accounts.dependencies import CurrentUser, OptionalUser, PlatformOf
 from backend.challenges import service as challenges
 from backend.db import now
-from backend.errors import Forbidden, MoodarenaError
+from backend.errors import MoodarenaError
 from backend.intake import service as intake
 from backend.intake.service import Quota
 from backend.models.challenge import Challenge
@@ -19,7 +19,7 @@ from backend.models.submission import Submission
 from backend.models.team import Team
 from backend.models.user import User
 from backend.platform import Platform
-from backend.results import disclosure, leaderboard, versions
+from backend.results import versions
 from backend.web.rendering import page, see
 from challenges import spec
 
@@ -149,39 +149,3 @@ def invite(challenge: str, request: Request, user: CurrentUser, platform: Platfo
     with platform.database.write() as session:
         invitation = teams.invite(session, challenge, user)
     return _team(challenge, request, user, platform, invitation=invitation)
-
-
-@router.get("/challenges/{challenge}/leaderboard")
-def show_board(
-    challenge: str, request: Request, user: OptionalUser, platform: PlatformOf, task: str = ""
-) -> Response:
-    with platform.database.read() as session:
-        found = challenges.get(session, challenge)
-        rules, task = found.spec, task or next(iter(found.spec.tasks))
-        try:
-            board = leaderboard.leaderboard(session, found, task, user)
-        except Forbidden as refusal:
-            return page(
-                request,
-                "leaderboard.html",
-                user,
-                refusal.status,
-                rules=rules,
-                task=task,
-                refusal=refusal,
-                board=None,
-            )
-        public = disclosure.board_is_public(rules, session.scalars(select(now())).one())
-        mine = teams.team_of(session, challenge, user) if user else None
-    return page(
-        request,
-        "leaderboard.html",
-        user,
-        rules=rules,
-        task=task,
-        board=board,
-        refusal=None,
-        public=public,
-        validated=any(figure is not None for row in board.rows for figure in row.validation.values()),
-        mine=mine.name if mine else None,
-    )

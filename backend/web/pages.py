@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from backend.web import account_pages, challenge_pages, organizer_pages, submission_pages
+from backend.web import account_pages, board_pages, challenge_pages, organizer_pages, submission_pages
 
 router = APIRouter(include_in_schema=False)
-for part in (account_pages, challenge_pages, submission_pages, organizer_pages):
+for part in (account_pages, challenge_pages, board_pages, submission_pages, organizer_pages):
     router.include_router(part.router)

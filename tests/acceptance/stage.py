@@ -20,10 +20,11 @@ from backend.accounts import sessions
 from backend.models.base import new_id
 from backend.models.challenge import Challenge
 from backend.models.run import Run
+from backend.models.standing import Standing
 from backend.models.upload import Upload
 from backend.models.user import ApiToken, User
 from backend.platform import Platform
-from backend.results import rescoring
+from backend.results import rescoring, uncertainty
 from backend.results.drafts import Change, draft
 from submissions.client import Client
 from submissions.responses import Submission
@@ -139,6 +140,7 @@ def played(arena: Arena, app: FastAPI) -> Iterator[Stage]:
         _analyse_some(arena, own["sample"])
     arena.kill(worker)
     _rescore(arena)
+    _compute_intervals(arena)
     own["upload"] = new_id()
     yield Stage(arena, own, rivals)
 
@@ -150,6 +152,15 @@ def _rescore(arena: Arena) -> None:
         change = Change(tasks=["pixel"], batch_size=2, arrangement_seed=4)
         drafted = draft(session, challenge, change, UNUSED_REASON, ORGANIZER)
     rescoring.add_version(arena.platform.database, drafted)
+
+
+def _compute_intervals(arena: Arena) -> None:
+    """Of both boards, also of one that the worker had begun."""
+    database = arena.platform.database
+    with database.write() as session:
+        session.execute(delete(Standing))
+    while uncertainty.work(database):
+        pass
 
 
 def _client(url: str, name: str) -> Client:

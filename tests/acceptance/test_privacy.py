@@ -8,6 +8,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,12 @@ def knowledge(stage: Stage) -> Knowledge:
         "everybody": ["true", "1", "x"],
         "task": ["sample", "pixel", *raw],
         "format": ["csv", "json", "xml"],
+        # The day first, on which everybody is on the board.
+        "as_of": [date.today().isoformat(), "2020-01-01", "9999-12-31", "0001-01-01", "x", *odd[:4]],
+        "team": ["", "a", RIVAL, *raw],
+        "baselines": ["show", "hide", "x"],
+        "sort": ["place", "team", "ranked", "ap.brain", "validation.abdom", "ap.x", *raw],
+        "order": ["", "desc", "asc", "x"],
         "layer": [*pictures.LAYERS, "x"],
         "axis": ["0", "1", "2", "3", "x"],
         "slice": ["0", "8", "16", "-1", "x"],

@@ -10,6 +10,7 @@ from backend.models.score import Score
 from backend.models.submission import Submission
 from backend.models.user import User
 from backend.results import leaderboard, service
+from backend.results.board_export import as_csv
 from backend.results.schemas import Board, SubmissionView
 from tests.unit.backend.world import NOON, SECRETS, World
 
@@ -316,7 +317,10 @@ def test_a_board_that_is_not_public_is_shown_to_organizers_only(world: World) ->
 def test_the_board_as_csv_disarms_formulas(world: World) -> None:
     world.challenge()
     world.ranked(world.team("=1+1"), world.person("ada"), "sample", {"brain": 0.25, "abdom": None})
-    assert leaderboard.as_csv(board(world)).splitlines() == [
-        "place,team,ap_brain,place_brain,validation_brain,ap_abdom,place_abdom,validation_abdom,baseline",
-        "1,'=1+1,0.25,1,0.25,,1,,False",
+    assert as_csv(board(world)).splitlines() == [
+        "place,team,ap_brain,place_brain,validation_brain,place_from_brain,place_to_brain,cases_brain,"
+        "ap_abdom,place_abdom,validation_abdom,place_from_abdom,place_to_abdom,cases_abdom,"
+        "place_from,place_to,mean_place,baseline,ranked",
+        "1,'=1+1,0.25,1,0.25,,,11 scored; 1 missing,,1,,,,11 scored; 1 missing,"
+        ",,1.0,False,2020-09-13T12:33:30+00:00",
     ]
