@@ -3,16 +3,15 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.staticfiles import StaticFiles
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from backend.accounts import routes as accounts
 from backend.accounts import team_routes as teams
@@ -26,11 +25,13 @@ from backend.intake import routes as intake
 from backend.intake import uploads
 from backend.platform import Platform
 from backend.results import routes as results
-from backend.web import pages
+from backend.web import assets, pages
+from backend.web.assets import STATIC
 from backend.web.rendering import render_error as render_page
 
 API = "/api/v1"
-STATIC = Path(__file__).parent / "web" / "static"
+# Volumes and archives are compressed already, and a range of one must stay a range.
+NOT_COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream")
 
 
 def create_app(platform: Platform | None = None) -> FastAPI:
@@ -46,12 +47,13 @@ def create_app(platform: Platform | None = None) -> FastAPI:
     )
     app.state.platform = opened
     app.add_middleware(Guard, render=render_error, secure=opened.settings.secure_cookies)
+    app.add_middleware(GZipMiddleware, compresslevel=6, exclude_content_types=NOT_COMPRESSED)
     app.add_exception_handler(MoodarenaError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.include_router(_api())
     app.include_router(pages.router)
-    app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
+    app.mount("/static", assets.Files(directory=STATIC, check_dir=False), name="static")
     return app
 
 
@@ -66,6 +68,7 @@ def _api() -> APIRouter:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     platform: Platform = app.state.platform
+    assets.tell_what_is_missing()
     await run_in_threadpool(uploads.remove_expired, platform.database, platform.storage)
     yield
 

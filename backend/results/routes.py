@@ -3,13 +3,11 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
-from sse_starlette import EventSourceResponse
 
 from backend.accounts.dependencies import CurrentUser, OptionalUser, Organizer, PlatformOf
 from backend.challenges import service as challenges
 from backend.paging import After, Limit, Page
-from backend.results import board_routes, comparison, pictures, service, versions
-from backend.results.events import changes
+from backend.results import board_routes, comparison, event_routes, pictures, service, versions
 from backend.results.schemas import (
     Comparison,
     ScoringView,
@@ -21,7 +19,7 @@ from backend.results.toy_statistics import toy_statistics
 
 router = APIRouter(tags=["results"])
 router.include_router(board_routes.router)
-HEARTBEAT_SECONDS = 15
+router.include_router(event_routes.router)
 
 VersionNumber = Annotated[int, Query(ge=1, le=1_000_000)]
 
@@ -47,14 +45,6 @@ def show_submission(submission: str, user: CurrentUser, platform: PlatformOf) ->
     """One submission: states, runs, toy results, and the scores that are public."""
     with platform.database.read() as session:
         return service.submission_view(session, service.find_submission(session, submission, user), user)
-
-
-@router.get("/submissions/{submission}/events", response_class=EventSourceResponse)
-def watch_submission(submission: str, user: CurrentUser, platform: PlatformOf) -> EventSourceResponse:
-    """Changes of a submission as they happen: events `state`, until it is final."""
-    with platform.database.read() as session:
-        service.find_submission(session, submission, user)
-    return EventSourceResponse(changes(platform.database, submission, user), ping=HEARTBEAT_SECONDS)
 
 
 @router.get("/submissions/{submission}/toy/statistics")

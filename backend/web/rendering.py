@@ -17,6 +17,7 @@ from backend.accounts.dependencies import csrf_token, identify
 from backend.errors import MoodarenaError
 from backend.models.submission import FINAL_STATES
 from backend.models.user import User
+from backend.web import assets
 
 STATE_WORDS = {
     "verify": "checking the image",
@@ -152,6 +153,7 @@ def _make_environment() -> Environment:
     }
     environment.filters.update(filters)
     environment.globals["final_states"] = FINAL_STATES
+    environment.globals["assets_built"] = assets.built
     return environment
 
 

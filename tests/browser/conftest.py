@@ -10,6 +10,7 @@ import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from backend.main import create_app
+from backend.web.assets import built
 from tests.unit.backend.world import World
 
 FLAGS = [
@@ -34,6 +35,7 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
+    assert built(), "no build for the pages; `make test` makes it, or: sh setup/assets.sh test"
     with World.open(tmp_path / "platform") as world:
         app = create_app(world.platform)
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=2))

@@ -1,54 +1,29 @@
-// Keeps #live as the server would draw it now: after an event of the stream, or every so many seconds.
-// Without JavaScript the page loads itself anew instead.
+// Beside htmx, which keeps #live as the server would draw it now: an event of the stream asks for it anew.
+// A browser keeps six connections to a server, so a tab that nobody looks at opens none (htmx closes them).
 
-const page = location.href;
-let stream = null;
-let timer = null;
+const STREAM = "hx-sse:connect";
 
-function region() {
-  return document.getElementById("live");
+function say(text) {
+  const line = document.getElementById("line");
+  if (!line) return;
+  line.textContent = text;
+  line.hidden = !text;
 }
 
-async function redraw() {
-  const answer = await fetch(page, { headers: { Accept: "text/html" } });
-  if (!answer.ok || answer.redirected) return;
-  const drawn = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live");
-  if (!drawn) return;
-  const open = [...region().querySelectorAll("details")].map((item) => item.open);
-  region().replaceWith(drawn);
-  drawn.querySelectorAll("details").forEach((item, index) => { item.open = open[index] ?? item.open; });
-}
+document.addEventListener("htmx:config:request", (event) => {
+  if (document.hidden && event.detail.ctx.sourceElement.hasAttribute(STREAM)) event.preventDefault();
+});
 
-async function again() {
-  try {
-    await redraw();
-  } catch {
-    // The server is away for a moment: what is shown stays, and the next event or turn tries again.
-  }
-}
+// Who is no longer signed in is led to the page that asks for it.
+document.addEventListener("htmx:before:response", (event) => {
+  if (!event.detail.ctx.response.raw.redirected) return;
+  event.preventDefault();
+  location.reload();
+});
 
-function start() {
-  const { events, refresh } = region().dataset;
-  if (events && !stream) {
-    stream = new EventSource(events);
-    stream.addEventListener("state", async () => {
-      await again();
-      if (!region().dataset.events) stop();
-    });
-  } else if (refresh && !timer) {
-    timer = setInterval(async () => {
-      await again();
-      if (!region().dataset.refresh) stop();
-    }, Number(refresh) * 1000);
-  }
+for (const name of ["htmx:sse:error", "htmx:error"]) {
+  document.addEventListener(name, () => {
+    if (!document.hidden) say("The line is broken; trying again …");
+  });
 }
-
-function stop() {
-  stream?.close();
-  clearInterval(timer);
-  stream = timer = null;
-}
-
-// A browser keeps six connections to a server: a tab that nobody looks at gives its one back.
-document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
-start();
+document.addEventListener("htmx:sse:after:connection", () => say(""));

@@ -241,12 +241,14 @@ def test_waiting_pages_reload_without_javascript_and_stop_when_all_is_over(
         html = signed_in.get(path)
         assert 'http-equiv="refresh"' in html
         assert "next in the queue" in html
-    assert f'data-events="/api/v1/submissions/{submission.id}/events"' in signed_in.get(paths[0])
+    streams = (f"submissions/{submission.id}", "challenges/demo/submissions")
+    for path, stream in zip(paths, streams, strict=True):
+        assert f'hx-sse:connect="/api/v1/{stream}/events"' in signed_in.get(path)
     world.moved(submission, "cancelled")
     for path in paths:
         html = signed_in.get(path)
         assert "refresh" not in html
-        assert "data-events" not in html
+        assert "hx-sse" not in html
 
 
 def test_ties_are_shown_as_equal_places_and_baselines_are_marked(

@@ -1,7 +1,8 @@
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 
 from backend.models.submission import Submission
 from backend.models.user import User
-from backend.results.events import changes
+from backend.results.events import changes, list_changes
 from tests.unit.backend.world import SECRETS, SIDE, World
 
 
@@ -123,6 +124,37 @@ def test_a_stream_tells_changes_only_and_holds_no_connection_meanwhile(
         return str(json.loads(event.data)["state"])
 
     assert asyncio.run(story()) == ["verify", "toy", "cancelled"]
+
+
+def test_the_stream_of_a_list_tells_every_change_and_ends_when_all_is_over(
+    world: World, ada: User, toy: Submission
+) -> None:
+    async def story() -> list[list[str]]:
+        stream = list_changes(world.platform.database, "demo", ada)
+        told = [await states(anext(stream))]
+        assert world.platform.database.engine.pool.checkedout() == 0
+        world.moved(toy, "toy", "failed")
+        return [*told, *[_states(event) async for event in stream]]
+
+    async def states(event: Awaitable[object]) -> list[str]:
+        return _states(await asyncio.wait_for(event, 10))
+
+    assert asyncio.run(story()) == [["verify"], ["failed"]]
+
+
+def _states(event: Any) -> list[str]:
+    return [item["state"] for item in json.loads(str(event.data))["items"]]
+
+
+def test_the_stream_of_a_list_is_of_the_viewers_team_only(
+    client: TestClient, world: World, ada: User, toy: Submission
+) -> None:
+    eve = world.token(world.person("eve"))
+    answer = client.get("/api/v1/challenges/demo/submissions/events", headers=eve)
+    assert answer.text.count("event: state") == 1
+    assert toy.id not in answer.text
+    assert client.get("/api/v1/challenges/absent/submissions/events", headers=eve).status_code == 404
+    assert client.get("/api/v1/challenges/demo/submissions/events").status_code == 401
 
 
 def test_a_stream_ends_when_the_viewer_may_no_longer_see(world: World, ada: User, toy: Submission) -> None:

@@ -1,0 +1,225 @@
+"""What every page has in common: nothing for axe to find, the keyboard, phones, two tabs, no JavaScript."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from backend.models.submission import Submission
+from tests.browser.conftest import Site, Tab
+from tests.browser.test_walk import sign_in
+from tests.unit.backend.world import World
+
+AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+LOOKS = [("light", 1280), ("dark", 1280), ("light", 390)]
+FIND = """async (rules) => {
+    const found = await axe.run({ runOnly: { type: "tag", values: rules }, resultTypes: ["violations"] });
+    return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`);
+}"""
+# Everything that answers to a key, and what of it has a place in the order of Tab.
+KEYS = "a[href], button:not(:disabled), input:not([type=hidden], :disabled), select, summary, [tabindex='0']"
+REACHABLE = """(selector) => {
+    const shown = [...document.querySelectorAll(selector)].filter((item) => item.checkVisibility());
+    const radios = new Set(shown.filter((item) => item.type === "radio").map((item) => item.name));
+    return shown.filter((item) => item.type !== "radio").length + radios.size;
+}"""
+AT = """() => {
+    const item = document.activeElement;
+    if (!item || item === document.body || item.id === "main") return null;
+    const style = getComputedStyle(item);
+    const ring = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+    const place = [...document.querySelectorAll("*")].indexOf(item);
+    return { ring, place, what: item.outerHTML.slice(0, 120) };
+}"""
+
+
+def stage(world: World) -> Submission:
+    """A challenge with all that a page may show; ada takes part, boss organizes."""
+    world.challenge()
+    world.challenge("empty")
+    ada, _ = world.person("ada"), world.person("boss", "organizer")
+    team = world.team("Alpha", ada)
+    ranked = world.ranked(team, ada, "sample", {"brain": 0.9, "abdom": 0.8}, title="ranked_method")
+    world.ranked(world.team("Beta", baseline=True), ada, "sample", {"brain": 0.9, "abdom": None})
+    failed = world.submission(team, ada, title="failing")
+    sentence = {"failure_code": "wrong_shape", "failure_message": "toy_2.nii.gz: 127 slices, 128 expected"}
+    world.moved(failed, "toy", "failed")
+    world.set(failed, **sentence, failure_detail="Traceback\n" * 80)
+    world.toy_results(ranked)
+    world.hidden_shard(ranked, 0)
+    waiting = world.submission(team, ada, title="waiting")
+    world.run(waiting, "verify")
+    return ranked
+
+
+def pages(submission: Submission, who: str) -> list[str]:
+    at = "/challenges/demo"
+    public = ["/", at, f"{at}/leaderboard?task=sample", "/challenges/empty/leaderboard", "/nothing-here"]
+    if who == "visitor":
+        return [*public, "/sign-in", "/sign-up"]
+    case = f"/submissions/{submission.id}/toy/pixel/brain/toy_1.nii.gz"
+    own = [
+        "/account",
+        f"{at}/team",
+        f"{at}/submit",
+        f"{at}/submissions",
+        f"/submissions/{submission.id}",
+        case,
+    ]
+    if who == "ada":
+        return [*public, *own, "/challenges/empty/team", "/challenges/empty/submissions", "/organize"]
+    organize = ["/organize", "/organize/demo/teams", "/organize/demo/scoring", "/organize/empty/scoring"]
+    return ["/", *organize, f"/submissions/{submission.id}"]
+
+
+@pytest.fixture(params=["visitor", "ada", "boss"])
+def walk(request: pytest.FixtureRequest, site: Site, browser: Browser) -> Iterator[tuple[Page, list[str]]]:
+    """A page of somebody, and the addresses that exist for them."""
+    submission = stage(site.world)
+    context = browser.new_context(base_url=site.url)
+    page = context.new_page()
+    if request.param != "visitor":
+        sign_in(page, request.param)
+    yield page, pages(submission, request.param)
+    context.close()
+
+
+def test_no_page_has_anything_for_axe_to_find_and_each_is_walked_by_keyboard(
+    walk: tuple[Page, list[str]],
+) -> None:
+    page, paths = walk
+    assert AXE.exists(), "no axe here; `make test` brings it, or: sh setup/assets.sh test"
+    found, axe = [], AXE.read_text()
+    for path in paths:
+        page.goto(path)
+        found += [f"{path} by keyboard: {text}" for text in lost_to_the_keyboard(page)]
+        page.evaluate(axe)
+        for scheme, width in LOOKS:
+            found += [f"{path} {scheme} {width}: {text}" for text in wrong_in(page, scheme, width)]
+    assert not found, "\n".join(found)
+
+
+def lost_to_the_keyboard(page: Page) -> list[str]:
+    """What Tab does not stop at on its way through a page, and stops that one does not see."""
+    expected, ends = page.evaluate(REACHABLE, KEYS), 0
+    stops: dict[int, Any] = {}
+    # A field that has the focus from the start is in the middle of the way, which then goes on from the top.
+    while ends < 2 and not (ends and len(stops) >= expected):
+        page.keyboard.press("Tab")
+        if stop := page.evaluate(AT):
+            # A field of several parts, as a date is, is left at a part that has a ring of its own.
+            stops[stop["place"]] = stops.get(stop["place"], stop) | ({"ring": True} if stop["ring"] else {})
+        else:
+            ends += 1
+    unseen = [f"no ring around {stop['what']}" for stop in stops.values() if not stop["ring"]]
+    return [*unseen, *([f"{expected - len(stops)} were not reached"] if len(stops) < expected else [])]
+
+
+def wrong_in(page: Page, scheme: Any, width: int) -> list[str]:
+    """What axe finds, and whether the page must be scrolled sideways."""
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # colours change at once
+    page.set_viewport_size({"width": width, "height": 900})
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    return [*page.evaluate(FIND, RULES), *([f"{wide} wide"] if wide > width else [])]
+
+
+def test_the_first_key_leads_past_the_bar(site: Site, tab: Tab) -> None:
+    site.world.challenge()
+    tab.page.goto("/challenges/demo")
+    tab.page.keyboard.press("Tab")
+    expect(tab.page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator("main")).to_be_focused()
+
+
+def test_two_tabs_follow_a_submission_and_keep_what_was_unfolded(site: Site, tab: Tab) -> None:
+    submission = stage(site.world)
+    waiting = _waiting(site.world)
+    sign_in(tab.page, "ada")
+    other = tab.context.new_page()
+    other.goto("/challenges/demo/submissions")
+    tab.page.goto(f"/submissions/{waiting.id}")
+    badge, row = tab.page.locator(".state .badge"), other.get_by_role("row", name="waiting")
+    expect(badge).to_have_text("checking the image")
+    site.world.toy_results(waiting)
+    site.world.moved(waiting, "toy")
+    expect(badge).to_have_text("running toy cases")
+    expect(row).to_contain_text("running toy cases")
+    tab.page.locator("details.log summary").click()
+    site.world.moved(waiting, "toy", "score", "finished")
+    expect(badge).to_have_text("finished")
+    expect(row).to_contain_text("finished")
+    expect(tab.page.get_by_text("hello from toy_1.nii.gz")).to_be_visible()
+    expect(tab.page.locator("#stream")).to_have_count(0)
+    expect(other.locator("#stream")).to_have_count(0)
+    assert submission.id != waiting.id
+
+
+def _waiting(world: World) -> Submission:
+    with world.read() as session:
+        return session.query(Submission).filter_by(title="waiting").one()
+
+
+HIDE = """(hidden) => {
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+EVENTS = re.compile(r"/events$")
+
+
+def test_a_tab_that_nobody_looks_at_gives_its_connection_back_and_catches_up_later(
+    site: Site, tab: Tab
+) -> None:
+    stage(site.world)
+    waiting = _waiting(site.world)
+    sign_in(tab.page, "ada")
+    with tab.page.expect_response(EVENTS):
+        tab.page.goto(f"/submissions/{waiting.id}")
+    closed = lambda request: EVENTS.search(request.url) is not None  # noqa: E731
+    with tab.page.expect_event("requestfailed", closed):
+        tab.page.evaluate(HIDE, True)
+    site.world.moved(waiting, "toy")
+    with tab.page.expect_response(EVENTS):
+        tab.page.evaluate(HIDE, False)
+    expect(tab.page.locator(".state .badge")).to_have_text("running toy cases")
+
+
+def test_whoever_was_signed_out_in_another_tab_is_asked_to_sign_in(site: Site, tab: Tab) -> None:
+    stage(site.world)
+    waiting = _waiting(site.world)
+    sign_in(tab.page, "ada")
+    tab.page.goto(f"/submissions/{waiting.id}")
+    expect(tab.page.locator(".state .badge")).to_have_text("checking the image")
+    tab.context.clear_cookies()
+    site.world.moved(waiting, "toy")
+    expect(tab.page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_every_page_works_without_javascript(site: Site, plain_tab: Tab) -> None:
+    submission = stage(site.world)
+    sign_in(plain_tab.page, "boss")
+    for path in pages(submission, "boss"):
+        plain_tab.page.goto(path)
+        expect(plain_tab.page.get_by_role("heading", level=1)).to_be_visible()
+    plain_tab.page.goto("/challenges/demo/leaderboard?task=sample")
+    expect(plain_tab.page.get_by_role("row", name="Alpha")).to_be_visible()
+
+
+def test_a_page_and_its_bundle_are_small_and_come_from_here(site: Site, tab: Tab) -> None:
+    stage(site.world)
+    sizes: dict[str, int] = {}
+    tab.page.on(
+        "requestfinished",
+        lambda request: sizes.__setitem__(request.url, request.sizes()["responseBodySize"]),
+    )
+    tab.page.goto("/challenges/demo/leaderboard?task=sample", wait_until="networkidle")
+    assert all(url.startswith(site.url) for url in sizes)
+    assert sum(sizes.values()) < 40 * 1024, sizes
+    licences = tab.page.request.get("/static/dist/licences.txt").text()
+    assert "htmx.org 4." in licences
+    assert "Permission is hereby granted" in licences
+    assert "licences.txt" in tab.page.request.get("/static/dist/site.js").text()[:80]
