@@ -1,13 +1,13 @@
 """Submissions, their toy results and scoring versions over HTTP."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query
 
 from backend.accounts.dependencies import CurrentUser, OptionalUser, Organizer, PlatformOf
 from backend.challenges import service as challenges
 from backend.paging import After, Limit, Page
-from backend.results import board_routes, comparison, event_routes, pictures, service, versions
+from backend.results import board_routes, comparison, event_routes, picture_routes, service, versions
 from backend.results.schemas import (
     Comparison,
     ScoringView,
@@ -18,6 +18,7 @@ from backend.results.schemas import (
 from backend.results.toy_statistics import toy_statistics
 
 router = APIRouter(tags=["results"])
+router.include_router(picture_routes.router)
 router.include_router(board_routes.router)
 router.include_router(event_routes.router)
 
@@ -52,28 +53,6 @@ def show_toy_statistics(submission: str, user: CurrentUser, platform: PlatformOf
     """What the figures on toy cases are computed from, for their owner; `moodarena report` asks for it."""
     with platform.database.read() as session:
         return toy_statistics(session, service.find_submission(session, submission, user))
-
-
-@router.get(
-    "/submissions/{submission}/toy/{task}/{dataset}/{case}/{axis}/{index}.webp", response_class=Response
-)
-def toy_picture(
-    submission: str,
-    task: str,
-    dataset: str,
-    case: str,
-    axis: int,
-    index: int | Literal["hottest"],
-    user: CurrentUser,
-    platform: PlatformOf,
-    layer: pictures.Layer = "overlay",
-) -> Response:
-    """A slice of a toy case, for its owner."""
-    with platform.database.read() as session:
-        found = service.find_submission(session, submission, user)
-        files = pictures.toy_files(session, platform.storage, found, task, dataset, case)
-    content = pictures.picture(files, axis, index, layer)
-    return Response(content, media_type="image/webp", headers={"Cache-Control": "private, max-age=3600"})
 
 
 @router.get("/challenges/{challenge}/scoring-versions")

@@ -14,7 +14,8 @@ from backend.intake.wake import announce
 from backend.models.user import User
 from backend.paging import After
 from backend.platform import Platform
-from backend.results import pictures, service
+from backend.results import pictures, service, volumes
+from backend.results.toy_files import ToyFiles, toy_files
 from backend.web import form_upload
 from backend.web.challenge_pages import card
 from backend.web.rendering import page, see
@@ -134,7 +135,7 @@ def show_case(
     with platform.database.read() as session:
         row = service.find_submission(session, submission, user)
         view = service.submission_view(session, row, user)
-        files = pictures.toy_files(session, platform.storage, row, task, dataset, case)
+        files = toy_files(session, platform.storage, row, task, dataset, case)
     number, count = pictures.slice_index(files, axis, pictures.HOTTEST if slice is None else slice)
     result = next(found for found in view.toy if (found.task, found.dataset) == (task, dataset))
     return page(
@@ -149,11 +150,12 @@ def show_case(
         axis=axis,
         number=number,
         count=count,
-        hottest=pictures.slice_index(files, axis, pictures.HOTTEST)[0],
+        hottest=volumes.hottest(files),
+        grid=volumes.grid_of(files.image),
     )
 
 
-def _layers(files: pictures.ToyFiles) -> list[tuple[str, str]]:
+def _layers(files: ToyFiles) -> list[tuple[str, str]]:
     scan = [("image", "Scan")]
     if files.anomaly_map is not None:
         scan = [("overlay", "Map over scan, truth outlined"), ("image", "Scan"), ("map", "Anomaly map")]

@@ -152,7 +152,9 @@ class Words:
             self._public = list(challenges.public_files(session, self._storage, "demo"))
         content = [self._storage.path(file.sha256).read_bytes() for file in self._public]
         told = json.dumps([[file.path, file.sha256] for file in self._public]).encode()
-        self._told = [told, *content, *map(_unpacked, content)]
+        files = zip(self._public, content, strict=True)
+        levels = [_levels(packed) for file, packed in files if file.path.endswith(".nii.gz")]
+        self._told = [told, *content, *map(_unpacked, content), *levels]
 
     def add(self, what: str, *values: object) -> None:
         for value in values:
@@ -190,6 +192,7 @@ class Words:
         self.add(f"the digest of a hidden {what}", file.sha256)
         self.add(f"bytes of a hidden {what}", packed[len(packed) // 2 :][:48])
         self.add(f"voxels of a hidden {what}", *_telling_windows(gzip.decompress(packed)))
+        self.add(f"levels of a hidden {what}", *_telling_windows(_levels(packed)))
         assert len(self.found) >= before + 3, f"{file.path} could leave unnoticed"
 
     def add_hidden_runs(self, session: Session) -> None:
@@ -260,6 +263,12 @@ def _figures(parameters: dict[str, Any]) -> Iterator[str]:
 def _view_of(scores: NDArray[np.float32]) -> bytes:
     """An anomaly map as the platform keeps it for pictures, unpacked."""
     return nibabel.Nifti1Image(np.round(scores * 255).astype(np.uint8), np.eye(4)).to_bytes()
+
+
+def _levels(packed: bytes) -> bytes:
+    """A volume with 256 levels, as the viewer gets it."""
+    image = nibabel.Nifti1Image.from_bytes(gzip.decompress(packed))
+    return _view_of(np.clip(np.asanyarray(image.dataobj).astype(np.float32), 0, 1))
 
 
 def _telling_windows(content: bytes, length: int = 240) -> list[bytes]:

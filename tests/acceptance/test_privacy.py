@@ -28,8 +28,9 @@ from backend.models.run import Run
 from backend.models.score import CaseResult
 from backend.models.submission import Submission
 from backend.models.user import User
-from backend.results import pictures
+from backend.results import pictures, volumes
 from backend.results import service as results
+from backend.results.toy_files import ToyFiles
 from datasets.manifest import Case
 from submissions.client import Client
 from submissions.contract import Code, general_message
@@ -156,7 +157,7 @@ def knowledge(stage: Stage) -> Knowledge:
     path = {
         "challenge": ["demo", "absent", *common, *outside[:4]],
         "path": ["brain/toy/toy_0.nii.gz", *files, *common, *outside, *traversals(blob)],
-        "static": [*(item.name for item in STATIC.iterdir()), *common, *outside, *traversals(blob)],
+        "static": [*_static_files(), *common, *outside, *traversals(blob)],
         "submission": [*own, *common, *outside[:4]],
         "submission_id": [*own, *common, *outside[:4]],
         "upload_id": [stage.own["upload"], stage.rivals["upload"], *common, *outside[:4]],
@@ -168,6 +169,7 @@ def knowledge(stage: Stage) -> Knowledge:
         "case": ["toy_0.nii.gz", *common, *outside],
         "axis": ["2", "0", "1", "3", "-1", "x"],
         "index": ["8", "hottest", "0", "15", "16", "-1", "x"],
+        "layer": [*volumes.LAYERS, "overlay", *common],
     }
     raw = [*names, *ids, *digests, "", "../..", "\0", "'", "%", "x" * 3000]
     query = {
@@ -218,6 +220,10 @@ def knowledge(stage: Stage) -> Knowledge:
     junk += [("multipart/form-data; boundary=b", form), ("multipart/form-data", b"x")]
     offsets = {"upload-offset": ["0", "-1", "x", "9" * 30]}
     return Knowledge(path, query, offsets, fields, starts, junk)
+
+
+def _static_files() -> list[str]:
+    return [path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*") if path.is_file()]
 
 
 def walk(
@@ -440,16 +446,20 @@ def _scan_packed_anew_as_base64(stage: Stage) -> Any:
 
 def _picture_of_hidden(stage: Stage) -> Any:
     image = stage.platform.storage.path(masked_case(stage).image.sha256)
-    return Response(
-        pictures.picture(pictures.ToyFiles(image, None, None), 0, 8, "image"), media_type="image/webp"
-    )
+    return Response(pictures.picture(ToyFiles(image, None, None), 0, 8, "image"), media_type="image/webp")
 
 
 def _overlay_of_rival(stage: Stage) -> Any:
     storage = stage.platform.storage
     heat = storage.path(view_of_rival(stage))
-    files = pictures.ToyFiles(storage.path(masked_case(stage).image.sha256), None, heat)
+    files = ToyFiles(storage.path(masked_case(stage).image.sha256), None, heat)
     return Response(pictures.picture(files, 2, 5, "overlay"), media_type="image/webp")
+
+
+def _volume_of_hidden(stage: Stage) -> Any:
+    image = stage.platform.storage.path(masked_case(stage).image.sha256)
+    files = ToyFiles(image, None, None)
+    return Response(volumes.packed(files, "image", stage.arena.folder), media_type=BINARY)
 
 
 def _header(stage: Stage) -> Any:
@@ -479,6 +489,7 @@ PLANTED = [
     _scan_packed_anew_as_base64,
     _picture_of_hidden,
     _overlay_of_rival,
+    _volume_of_hidden,
     _header,
     _stream,
     _error,

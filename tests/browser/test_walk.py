@@ -1,6 +1,5 @@
 import hashlib
 import os
-import re
 from pathlib import Path
 
 import pytest
@@ -112,28 +111,6 @@ def test_the_list_of_submissions_follows_the_database(site: Site, tab: Tab) -> N
     site.world.moved(submission, "toy", "failed")
     expect(tab.page.locator(".badge")).to_have_text("failed", timeout=LONG)
     expect(tab.page.get_by_text(sentence)).to_be_visible()
-
-
-def test_the_viewer_follows_its_slider_and_the_address_keeps_the_slice(site: Site, tab: Tab) -> None:
-    site.world.challenge()
-    ada = site.world.person("ada")
-    submission = site.world.submission(site.world.team("Alpha", ada), ada)
-    site.world.toy_results(submission)
-    sign_in(tab.page, "ada")
-    tab.page.goto(f"/submissions/{submission.id}/toy/pixel/brain/toy_1.nii.gz")
-    picture = tab.page.get_by_alt_text("Map over scan")
-    expect(picture).to_have_attribute("src", re.compile(r"/2/10\.webp\?layer=overlay$"))
-    tab.page.get_by_role("slider").press("ArrowRight")
-    expect(picture).to_have_attribute("src", re.compile(r"/2/11\.webp\?layer=overlay$"))
-    tab.page.get_by_role("link", name="Slice before").click()
-    tab.page.get_by_role("link", name="Slice before").click()
-    expect(tab.page).to_have_url(re.compile(r"axis=2&slice=9$"))
-    tab.page.get_by_role("link", name="Coronal").click()
-    expect(picture).to_have_attribute("src", re.compile(r"/1/\d+\.webp"))
-    tab.page.wait_for_load_state("networkidle")
-    assert tab.page.get_by_role("img").evaluate_all(
-        "images => images.every((image) => image.naturalWidth >= 192)"
-    )
 
 
 def test_an_upload_goes_on_where_it_stopped_when_the_same_file_is_chosen_again(
