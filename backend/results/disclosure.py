@@ -102,6 +102,11 @@ def finished_for(submission: Submission, viewer: User | None) -> float | None:
 def _time_for(submission: Submission, before: str, at: float, viewer: User | None) -> float:
     if (viewer is not None and viewer.is_organizer) or not touches_hidden_cases(submission, before):
         return at
+    return rounded_moment(at)
+
+
+def rounded_moment(at: float) -> float:
+    """When something on hidden cases happened, as everybody is told: the next multiple of 10 s."""
     return math.ceil(at / SECONDS) * SECONDS
 
 

@@ -123,8 +123,8 @@ def last_scored(
 
     With `until` of those only that had ended before, by the time that everybody is told.
     """
-    query = (
-        select(Submission)
+    ranked = (
+        select(Submission.team_id, Submission.id, Submission.finished_at)
         .where(
             Submission.challenge_id == challenge_id,
             Submission.task == task,
@@ -132,15 +132,16 @@ def last_scored(
             Submission.state == "ranked",
         )
         .order_by(Submission.created_at, Submission.id)
-        .options(joinedload(Submission.team), selectinload(Submission.transitions))
     )
-    there = [entry for entry in session.scalars(query) if until is None or _ended(entry, until)]
-    return list({entry.team_id: entry for entry in there}.values())
+    # Of many submissions few count: only these are loaded.
+    last = {team: found for team, found, at in session.execute(ranked) if until is None or _ended(at, until)}
+    query = select(Submission).where(Submission.id.in_(last.values()))
+    query = query.options(joinedload(Submission.team), selectinload(Submission.transitions))
+    return list(session.scalars(query.order_by(Submission.created_at, Submission.id)))
 
 
-def _ended(entry: Submission, until: float) -> bool:
-    ended = disclosure.finished_for(entry, None)
-    return ended is not None and ended < until
+def _ended(at: float | None, until: float) -> bool:
+    return at is not None and disclosure.rounded_moment(at) < until
 
 
 def _datasets(session: Session, challenge: Challenge) -> dict[str, str]:
