@@ -179,13 +179,22 @@ def test_a_tab_that_nobody_looks_at_gives_its_connection_back_and_catches_up_lat
     sign_in(tab.page, "ada")
     with tab.page.expect_response(EVENTS):
         tab.page.goto(f"/submissions/{waiting.id}")
-    closed = lambda request: EVENTS.search(request.url) is not None  # noqa: E731
-    with tab.page.expect_event("requestfailed", closed):
+    with tab.page.expect_event("requestfailed", lambda request: EVENTS.search(request.url) is not None):
         tab.page.evaluate(HIDE, True)
     site.world.moved(waiting, "toy")
     with tab.page.expect_response(EVENTS):
         tab.page.evaluate(HIDE, False)
     expect(tab.page.locator(".state .badge")).to_have_text("running toy cases")
+
+
+def test_a_broken_line_is_told(site: Site, tab: Tab) -> None:
+    stage(site.world)
+    sign_in(tab.page, "ada")
+    tab.page.route(EVENTS, lambda route: route.abort("connectionreset"))
+    tab.page.goto(f"/submissions/{_waiting(site.world).id}")
+    expect(tab.page.get_by_text("The line is broken; trying again")).to_be_visible()
+    expected = ("ERR_CONNECTION_RESET", "Failed to fetch")
+    tab.complaints[:] = [text for text in tab.complaints if not any(part in text for part in expected)]
 
 
 def test_whoever_was_signed_out_in_another_tab_is_asked_to_sign_in(site: Site, tab: Tab) -> None:
