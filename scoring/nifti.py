@@ -34,7 +34,7 @@ _DTYPES = {
     1024: "int64",
     1280: "uint64",
 }
-_NO_SCORES = {32: "complex64", 1536: "float128", 1792: "complex128", 2048: "complex256"}
+_NO_SCORES = {32: "complex64", 1792: "complex128"}
 
 
 class Unreadable(ValueError):
