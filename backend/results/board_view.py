@@ -1,8 +1,9 @@
 """Which rows of a board somebody wants to see, and in which order: the same for page, JSON and CSV."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query
@@ -39,8 +40,8 @@ class Wish:
 
     def parameters(self, **changed: str) -> dict[str, str]:
         """As parameters of an address, without those that are as usual."""
-        wish, usual = replace(self, **changed), Wish()  # type: ignore[arg-type]
-        return {name: value for name, value in vars(wish).items() if value != getattr(usual, name)}
+        usual = vars(Wish())
+        return {name: value for name, value in (vars(self) | changed).items() if value != usual[name]}
 
 
 async def asked(
@@ -88,6 +89,14 @@ def _fits(row: BoardRow, wish: Wish) -> bool:
     return wish.team.casefold() in row.team.casefold() and (wish.baselines == "show" or not row.baseline)
 
 
+def _ap(dataset: str, row: BoardRow) -> float | None:
+    return row.ap[dataset]
+
+
+def _validation(dataset: str, row: BoardRow) -> float | None:
+    return row.validation[dataset]
+
+
 def _sorter(board: Board, sort: str) -> Callable[[BoardRow], Any]:
     known: dict[str, Callable[[BoardRow], Any]] = {
         "place": lambda row: row.place,
@@ -95,8 +104,8 @@ def _sorter(board: Board, sort: str) -> Callable[[BoardRow], Any]:
         "ranked": lambda row: row.finished_at,
     }
     for name in board.datasets:
-        known[f"ap.{name}"] = lambda row, name=name: row.ap[name]  # type: ignore[misc]
-        known[f"validation.{name}"] = lambda row, name=name: row.validation[name]  # type: ignore[misc]
+        known[f"ap.{name}"] = partial(_ap, name)
+        known[f"validation.{name}"] = partial(_validation, name)
     if sort not in known:
         raise BadInput("unknown_sort", f"Sort by one of {', '.join(known)}.")
     return known[sort]

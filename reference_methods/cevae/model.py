@@ -71,7 +71,7 @@ class Network(nn.Module):
         first = nn.ConvTranspose2d(latent + more, channels[-1], last)
         self.decoder = nn.Sequential(before(), first, *(up(o, i) for i, o in reversed(outwards)))
         # With channels innermost, a step of the small network takes nine tenths of the time on a CPU.
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        nn.utils.convert_conv2d_weight_memory_format(self, torch.channels_last)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Slices (n, 1, h, w) to μ and log σ, (n, d) each."""

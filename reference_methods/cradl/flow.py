@@ -6,6 +6,7 @@ Dinh, Sohl-Dickstein, Bengio: Density Estimation Using Real NVP (ICLR 2017). Sha
 """
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -69,7 +70,7 @@ class Flow(nn.Module):
     def inverse(self, z: Tensor) -> Tensor:
         """The points (n, d) that `transform` takes to z."""
         for block in reversed(self.blocks):
-            z = block.inverse(z)  # type: ignore[operator]
+            z = cast(Coupling, block).inverse(z)
         return z
 
     def forward(self, points: Tensor) -> Tensor:

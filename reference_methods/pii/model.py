@@ -16,9 +16,8 @@ from scipy.fft import dstn, idstn
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reference_methods.common.cases import Case
-from reference_methods.common.deep import inference, networks
-from reference_methods.common.deep.device import choose
+from reference_methods.common.deep import networks
+from reference_methods.common.deep.patch_model import PatchModel
 from reference_methods.common.deep.patches import Patch
 from reference_methods.common.deep.slices import Slicing
 from reference_methods.common.deep.standardising import Standardising
@@ -127,35 +126,16 @@ class Standardised(nn.Module):
         return logits
 
 
-class Model:
-    """A trained network and facts about it; see `reference_methods.common.cli.Method`."""
+class Model(PatchModel):
+    """PII as a method."""
 
-    def __init__(self, network: Standardised, facts: networks.Facts) -> None:
-        self.device = choose()
-        self.network = network.to(self.device).eval()
-        self.slicing, self.facts = Slicing(facts["axis"], facts["side"]), facts
+    def of_logits(self, logits: Tensor) -> Tensor:
+        """The probability of a patch, which stands for its weight."""
+        return torch.sigmoid(logits)
 
-    @torch.no_grad()
-    def of_slices(self, slices: Tensor) -> Tensor:
-        """Scores of slices as delivered, both (n, 1, h, w), in [0, 1]."""
-        return torch.sigmoid(self.network(slices))
-
-    def voxel_scores(self, case: Case) -> NDArray[np.float32]:
-        """The network's output for every slice, as it is."""
-        scores = inference.voxel_scores(case.data, self.slicing, self.of_slices, self.device)
-        return np.clip(scores, 0, 1, out=scores)  # rounding in between may go a little beyond
-
-    def case_score(self, case: Case) -> float:
+    def of_means(self, means: NDArray[np.floating]) -> float:
         """See `case_score` of this module."""
-
-        def means(slices: Tensor) -> Tensor:
-            return self.of_slices(slices).mean((1, 2, 3))
-
-        return case_score(inference.slice_scores(case.data, self.slicing, means, self.device))
-
-    def save(self, path: Path) -> None:
-        """Write weights and settings to an .npz."""
-        networks.save(path, self.network, self.facts)
+        return case_score(means)
 
     @staticmethod
     def load(path: Path) -> "Model":
@@ -165,4 +145,4 @@ class Model:
             Network(facts["widen"], strides=facts["strides"]), Standardising(facts["mean"], facts["spread"])
         )
         network.load_state_dict(state)
-        return Model(network, facts)
+        return Model(network, Slicing(facts["axis"], facts["side"]), facts)

@@ -50,4 +50,4 @@ def learn(scans: Sequence[Path], watch: Watch, order: Order, config: Config) -> 
     facts = {**asdict(config), **asdict(standardising), "seed": order.seed, "scans": slices.key}
     schedule = Schedule(config.steps, config.validate_every)
     fit(learner, schedule, device, order.seed, order.folder / f"pii-{order.dataset}.pt", facts)
-    return Model(network, facts)
+    return Model(network, config.slicing, facts)

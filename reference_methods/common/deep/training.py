@@ -107,7 +107,7 @@ def _step(learner: Learner, device: torch.device, seed: int, step: int) -> float
         loss = learner.loss(np.random.default_rng([seed, step]))
     value = _finite(loss.item(), "loss", step)
     learner.optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    torch.autograd.backward(loss)
     learner.optimiser.step()
     return value
 

@@ -55,7 +55,7 @@ class Network(nn.Module):
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight)
         # With channels innermost, convolutions of so few of them take three quarters of the time on a CPU.
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        nn.utils.convert_conv2d_weight_memory_format(self, torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:
         """Slices (n, 1, h, w), whose sides `2 ** strides` divides.

@@ -9,6 +9,8 @@ from fastapi.testclient import TestClient
 
 from backend.accounts import passwords
 from backend.main import create_app
+from backend.models.submission import Submission
+from backend.models.user import User
 from tests.unit.backend.world import World
 
 
@@ -30,3 +32,19 @@ def world(tmp_path: Path) -> Iterator[World]:
 def client(world: World) -> Iterator[TestClient]:
     with TestClient(create_app(world.platform)) as client:
         yield client
+
+
+@pytest.fixture
+def ada(world: World) -> User:
+    """Somebody who may take part in the challenge that is there."""
+    world.challenge()
+    return world.person("ada")
+
+
+@pytest.fixture
+def toy(world: World, ada: User) -> Submission:
+    """A toy submission of hers with results of two tasks and datasets."""
+    submission = world.submission(world.team("Alpha", ada), ada)
+    world.toy_results(submission)
+    world.toy_results(submission, "sample", "abdom")
+    return submission

@@ -28,12 +28,6 @@ SEPTEMBER_13 = date(2020, 9, 13)  # the day of NOON
 
 
 @pytest.fixture
-def ada(world: World) -> User:
-    world.challenge()
-    return world.person("ada")
-
-
-@pytest.fixture
 def four(world: World, ada: User) -> None:
     """Two share the second place with figures of their own; one of them and the last are baselines."""
     for name, brain, abdom in (

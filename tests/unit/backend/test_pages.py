@@ -1,7 +1,6 @@
 import re
 from pathlib import Path
 
-import pytest
 from fastapi.testclient import TestClient
 
 from backend.main import create_app
@@ -10,12 +9,6 @@ from backend.models.user import User
 from backend.web.rendering import local_path
 from tests.unit.backend.browsing import Visitor, visitor
 from tests.unit.backend.world import PASSWORD, SECRETS, World
-
-
-@pytest.fixture
-def ada(world: World) -> User:
-    world.challenge()
-    return world.person("ada")
 
 
 def pages_of(submission: Submission) -> list[str]:

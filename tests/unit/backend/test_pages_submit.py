@@ -22,12 +22,6 @@ BOUNDARY = "----moodarena-test"
 
 
 @pytest.fixture
-def ada(world: World) -> User:
-    world.challenge()
-    return world.person("ada")
-
-
-@pytest.fixture
 def browser(client: TestClient, world: World, ada: User) -> Visitor:
     world.team("Alpha", ada)
     return visitor(client).sign_in("ada")

@@ -15,20 +15,6 @@ from backend.results.events import changes, list_changes
 from tests.unit.backend.world import SECRETS, SIDE, World
 
 
-@pytest.fixture
-def ada(world: World) -> User:
-    world.challenge()
-    return world.person("ada")
-
-
-@pytest.fixture
-def toy(world: World, ada: User) -> Submission:
-    submission = world.submission(world.team("Alpha", ada), ada)
-    world.toy_results(submission)
-    world.toy_results(submission, "sample", "abdom")
-    return submission
-
-
 def pixels(content: bytes) -> np.ndarray:
     return np.asarray(Image.open(BytesIO(content)).convert("RGB")).astype(int)
 

@@ -1,6 +1,7 @@
 """How sure places are: computed beside requests, kept by what it was computed from, shown for that only."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -144,8 +145,8 @@ def test_a_board_that_changed_while_it_was_computed_keeps_nothing(
     enter(world, ada)
     compute = uncertainty._compute
 
-    def meanwhile(gathered: object) -> object:
-        found = compute(gathered)  # type: ignore[arg-type]
+    def meanwhile(gathered: Any) -> Any:
+        found = compute(gathered)
         if not done:
             done.append(ranked(world, "Late", ada, skill=0.6))
         return found

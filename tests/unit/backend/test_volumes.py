@@ -21,20 +21,6 @@ SPACING = (1.0, 2.0, 3.0)  # millimetres to the right, anterior and superior
 AXES = ["".join(ends) for order in permutations(["LR", "PA", "IS"]) for ends in product(*order)]
 
 
-@pytest.fixture
-def ada(world: World) -> User:
-    world.challenge()
-    return world.person("ada")
-
-
-@pytest.fixture
-def toy(world: World, ada: User) -> Submission:
-    submission = world.submission(world.team("Alpha", ada), ada)
-    world.toy_results(submission)
-    world.toy_results(submission, "sample", "abdom")
-    return submission
-
-
 def volume() -> NDArray[np.uint8]:
     """(5, 6, 7) in RAS, every voxel different from the others."""
     return np.arange(5 * 6 * 7, dtype=np.uint8).reshape(5, 6, 7)

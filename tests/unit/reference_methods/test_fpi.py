@@ -17,7 +17,7 @@ from sklearn.metrics import average_precision_score
 from reference_methods.common.cases import Case, read, same
 from reference_methods.common.cli import main
 from reference_methods.common.deep import inference
-from reference_methods.common.deep.patches import ALPHA, HALF_WIDTH, Patch, PatchTask
+from reference_methods.common.deep.patches import ALPHA, HALF_WIDTH, Blend, Patch, PatchTask
 from reference_methods.common.deep.slices import Slicing
 from reference_methods.common.deep.store import Slices, store
 from reference_methods.common.deep.training import Order
@@ -165,7 +165,7 @@ def test_weights_of_the_variant_with_classes_are_its_levels_without_zero() -> No
     assert chisquare(list(levels.values())).pvalue > 1e-3
 
 
-def task_on(slices: Slices, config: Config, blend: object, network: Network | None = None) -> PatchTask:
+def task_on(slices: Slices, config: Config, blend: Blend, network: Network | None = None) -> PatchTask:
     return PatchTask(
         network or Network(config.widen, config.classes, config.strides),
         slices,
@@ -174,7 +174,7 @@ def task_on(slices: Slices, config: Config, blend: object, network: Network | No
         batch=config.batch,
         core=config.core,
         levels=config.classes,
-        blend=blend,  # type: ignore[arg-type]
+        blend=blend,
         loss=loss,
         pixel_scores=pixel_scores,
         case_score=case_score,
@@ -188,7 +188,7 @@ def test_a_slice_meets_the_slice_of_the_same_place_in_another_training_subject()
 
     def blend(own: NDArray[np.float32], foreign: NDArray[np.float32], patch: Patch) -> Pair:
         met.append((int(own[0, 0]), int(foreign[0, 0])))
-        return interpolate(own, foreign, patch)  # type: ignore[return-value,arg-type]
+        return interpolate(own, foreign, patch)
 
     task = task_on(Slices(values, np.arange(4), np.arange(4, 6)), replace(TINY, batch=32), blend)
     batches = []
@@ -324,10 +324,10 @@ def test_empty_and_constant_volumes_have_finite_scores(value: float, model: Mode
     assert np.isfinite(model.case_score(case))
 
 
-def test_scores_of_a_certain_network_do_not_leave_the_range() -> None:
+def test_scores_of_a_certain_network_do_not_leave_the_range(monkeypatch: pytest.MonkeyPatch) -> None:
     network = Network(1)
     certain = torch.full((1, 1, 16, 16), 40.0)
-    network.forward = lambda x: certain.expand(len(x), -1, -1, -1)  # type: ignore[method-assign]
+    monkeypatch.setattr(network, "forward", lambda x: certain.expand(len(x), -1, -1, -1))
     model = Model(network, Slicing(2, 16), {})
     for shape in [(37, 53, 4), (101, 13, 6)]:
         assert model.voxel_scores(case_of(np.zeros(shape, np.float32))).max() == 1
@@ -492,6 +492,6 @@ def test_the_loss_on_one_batch_falls_by_half_in_a_hundred_steps(classes: int) ->
     for _ in range(100):
         losses.append(task.training_loss(np.random.default_rng(0)))
         optimiser.zero_grad()
-        losses[-1].backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(losses[-1])
         optimiser.step()
     assert losses[-1].item() < 0.5 * losses[0].item()
