@@ -7,7 +7,7 @@ from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import Connection
 
 from backend.db import Database, now
-from backend.models import run, score, standing, submission, team, upload, user
+from backend.models import audit, reveal, run, sample, score, standing, submission, team, upload, user
 from backend.models.base import Base
 
 TABLES = (
@@ -18,6 +18,9 @@ TABLES = (
     score.Score,
     standing.Standing,
     upload.Upload,
+    audit.AuditEntry,
+    reveal.FrozenBoard,
+    sample.WorkingSample,
 )
 ONE_AT_A_TIME = 7_300_001  # any number that nothing else on the server locks
 

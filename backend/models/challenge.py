@@ -1,6 +1,7 @@
 """A challenge as registered: its YAML word for word, and the versions of its datasets."""
 
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -11,11 +12,14 @@ from datasets.manifest import Manifest
 
 
 class Challenge(Dated, Base):
+    """`settings` are what organizers changed of the YAML since, by dotted name: `{"dates.closes": …}`."""
+
     __tablename__ = "challenge"
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     title: Mapped[str] = mapped_column(String(200))
     spec_text: Mapped[str] = mapped_column(Text)
+    settings: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     datasets: Mapped[list["DatasetVersion"]] = relationship(back_populates="challenge")
 
     @property
