@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-FINAL_STATES = ("ranked", "finished", "failed", "cancelled")
+FINAL_STATES = ("ranked", "finished", "failed", "cancelled", "withdrawn")
 
 
 class _Response(BaseModel):

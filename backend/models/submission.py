@@ -10,11 +10,14 @@ from backend.models.team import Team
 from submissions.contract import Failure
 
 ACTIVE_STATES = ("verify", "toy", "test", "score")
-FINAL_STATES = ("ranked", "finished", "failed", "cancelled")
+FINAL_STATES = ("ranked", "finished", "failed", "cancelled", "withdrawn")
 
 
 class Submission(Dated, Base):
-    """States: verify → toy → (counted: test) → score → ranked or finished; failed; cancelled."""
+    """States: verify → toy → (counted: test) → score → ranked or finished; failed; cancelled; withdrawn.
+
+    Only a ranked one is withdrawn, by organizers, and may be reinstated; `finished_at` stays.
+    """
 
     __tablename__ = "submission"
     __table_args__ = (Index("ix_submission_quota", "team_id", "task", "kind"),)
@@ -50,7 +53,7 @@ class Submission(Dated, Base):
         """Change state and record it with time and cause; the caller holds the row's lock."""
         session.add(Transition(submission_id=self.id, before=self.state, after=to, cause=cause))
         self.state = to
-        if to in FINAL_STATES:
+        if to in FINAL_STATES and self.finished_at is None:
             self.finished_at = now()
 
     def fail(self, session: Session, failure: Failure) -> None:

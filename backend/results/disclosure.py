@@ -95,7 +95,9 @@ def finished_for(submission: Submission, viewer: User | None) -> float | None:
     """When it ended, rounded like the transitions."""
     if submission.finished_at is None:
         return None
-    before = submission.transitions[-1].before if submission.transitions else "test"
+    # Being withdrawn or reinstated later changes nothing of when it ended.
+    moves = [move.before for move in submission.transitions if move.before not in ("ranked", "withdrawn")]
+    before = moves[-1] if moves else "test"
     return _time_for(submission, before, submission.finished_at, viewer)
 
 

@@ -22,6 +22,7 @@ from backend.results import figures, versions
 
 Progress = Callable[[int, int], None]
 Key = tuple[str, int, float | None]
+SCORED_STATES = ("ranked", "finished", "withdrawn")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def scored(session: Session, challenge_id: str, hold: bool = False) -> Sequence[
 
     With `hold`, no submission among them is run again until the transaction ends.
     """
-    over = Submission.state.in_(("ranked", "finished"))
+    over = Submission.state.in_(SCORED_STATES)
     if hold:
         mine = select(Submission.id).where(Submission.challenge_id == challenge_id, over)
         session.execute(mine.order_by(Submission.id).with_for_update(read=True, key_share=True)).all()

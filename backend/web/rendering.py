@@ -28,6 +28,7 @@ STATE_WORDS = {
     "finished": "finished",
     "failed": "failed",
     "cancelled": "cancelled",
+    "withdrawn": "withdrawn",
     "waiting": "waiting",
     "running": "running",
     "done": "done",
