@@ -1,11 +1,12 @@
-"""How sure the places on boards are, computed beside the runs: in a thread that gives way to them all."""
+"""How sure the places on boards are, and what else is told of results, computed beside the runs: in a thread
+that gives way to them all."""
 
 import logging
 import os
 import threading
 
 from backend.platform import Platform
-from backend.results import uncertainty
+from backend.results import reporting, uncertainty
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 15.0
@@ -13,7 +14,8 @@ LEAST_PRIORITY = 19
 
 
 class Statistician:
-    """Looks now and then for boards that lack their intervals, and computes them one by one."""
+    """Looks now and then for boards that lack their intervals and, after them, for challenges that lack their
+    report, and computes them one by one."""
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
@@ -38,14 +40,19 @@ class Statistician:
             try:
                 self.work_off()
             except Exception:
-                log.exception("the intervals of a board could not be computed; they are tried again later")
+                log.exception("intervals or a report could not be computed; they are tried again later")
             self._stopping.wait(LOOK_SECONDS)
 
     def work_off(self) -> int:
-        """Compute what lacks; returns how many boards."""
-        done = 0
-        while not self._stopping.is_set() and uncertainty.work(self.platform.database):
-            done += 1
-        if done:
-            log.info("computed the intervals of %d boards", done)
-        return done
+        """Compute what lacks; returns how many boards and reports."""
+        boards = reports = 0
+        while not self._stopping.is_set():
+            if uncertainty.work(self.platform.database):
+                boards += 1
+            elif reporting.work(self.platform.database):
+                reports += 1
+            else:
+                break
+        if boards or reports:
+            log.info("computed the intervals of %d boards and %d reports", boards, reports)
+        return boards + reports

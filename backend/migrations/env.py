@@ -7,7 +7,7 @@ from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import Connection
 
 from backend.db import Database, now
-from backend.models import audit, reveal, run, sample, score, standing, submission, team, upload, user
+from backend.models import audit, report, reveal, run, sample, score, standing, submission, team, upload, user
 from backend.models.base import Base
 
 TABLES = (
@@ -17,6 +17,7 @@ TABLES = (
     run.Run,
     score.Score,
     standing.Standing,
+    report.Report,
     upload.Upload,
     audit.AuditEntry,
     reveal.FrozenBoard,

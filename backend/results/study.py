@@ -81,7 +81,7 @@ def study_of(session: Session, challenge: Challenge, number: int | None = None) 
         title=spec_.title,
         scoring_version=version.number,
         tasks=[gathered.task(name) for name in tasks],
-        failures={name: _failures(session, challenge.id, name) for name in tasks},
+        failures={name: failures_of(session, challenge.id, name) for name in tasks},
         bootstraps=spec_.ranking.bootstraps,
         seed=spec_.ranking.seed,
     )
@@ -96,7 +96,7 @@ def hidden_parts(session: Session, challenge: Challenge, task: str) -> list[Part
     return gathered._parts(task, "test", gathered.entries[task])
 
 
-def _failures(session: Session, challenge_id: str, task: str) -> dict[str, int]:
+def failures_of(session: Session, challenge_id: str, task: str) -> dict[str, int]:
     """Failed counted submissions of a task by code."""
     query = (
         select(Submission.failure_code, func.count())

@@ -8,6 +8,7 @@ import pytest
 from backend.models.challenge import Challenge
 from backend.results import uncertainty
 from backend.results.leaderboard import leaderboard
+from backend.results.report import known_of
 from tests.unit.backend.evaluated import ranked
 from tests.unit.backend.world import World
 from worker import standings
@@ -32,10 +33,12 @@ def pending(any_world: World) -> World:
     return world
 
 
-def test_boards_are_worked_off_and_then_nothing_is_left(pending: World) -> None:
+def test_the_board_and_then_the_report_are_worked_off_and_nothing_is_left(pending: World) -> None:
     statistician = Statistician(pending.platform)
-    assert statistician.work_off() == 1
+    assert statistician.work_off() == 2
     assert state(pending) == "computed"
+    with pending.read() as session:
+        assert known_of(session, session.get_one(Challenge, "demo")).state == "computed"
     assert statistician.work_off() == 0
 
 
