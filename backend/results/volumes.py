@@ -72,7 +72,7 @@ def levels(path: Path, scan: Path) -> NDArray[np.uint8]:
     from 0 to 255; what is stored as uint8 stays as it is.
     """
     content = path.read_bytes()
-    plain = gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
+    plain = igzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
     image = nibabel.Nifti1Image.from_bytes(plain)
     turned = apply_orientation(_as_levels(image.dataobj), _turns(_header(scan)))
     volume: NDArray[np.uint8] = np.asfortranarray(turned)

@@ -71,16 +71,17 @@ class Tab:
 
 @pytest.fixture
 def tab(browser: Browser, site: Site) -> Iterator[Tab]:
-    yield from _open(browser, site, javascript=True)
+    yield from opened_tab(browser, site, javascript=True)
 
 
 @pytest.fixture
 def plain_tab(browser: Browser, site: Site) -> Iterator[Tab]:
     """A tab without JavaScript."""
-    yield from _open(browser, site, javascript=False)
+    yield from opened_tab(browser, site, javascript=False)
 
 
-def _open(browser: Browser, site: Site, javascript: bool) -> Iterator[Tab]:
+def opened_tab(browser: Browser, site: Site, javascript: bool) -> Iterator[Tab]:
+    """A tab of a fresh profile; at the end nothing may have been complained of."""
     context = browser.new_context(
         base_url=site.url, java_script_enabled=javascript, viewport={"width": 1200, "height": 900}
     )

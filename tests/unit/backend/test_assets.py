@@ -84,3 +84,26 @@ def test_nothing_of_ours_names_an_address_elsewhere() -> None:
     for path in [*assets.STATIC.glob("*.css"), *assets.STATIC.glob("*.js")]:
         addresses = re.findall(r"https?://[^\s\"')]+", path.read_text())
         assert [address for address in addresses if "www.w3.org" not in address] == [], path
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [("gzip, br", "br"), ("gzip", "gzip"), ("br;q=0, gzip", "gzip"), ("identity", None)],
+)
+def test_what_was_compressed_by_the_build_travels_as_it_lies_there(
+    tmp_path: Path, accepted: str, coding: str | None
+) -> None:
+    contents = {"": b"plain", ".br": b"by brotli", ".gz": gzip.compress(b"plain", mtime=0)}
+    for ending, content in contents.items():
+        (tmp_path / f"site.js{ending}").write_bytes(content)
+    client = TestClient(assets.Files(directory=tmp_path))
+    headers = {"Accept-Encoding": accepted}
+    with client.stream("GET", "/site.js", headers=headers) as answer:
+        sent = b"".join(answer.iter_raw())
+    assert sent == contents[{"br": ".br", "gzip": ".gz", None: ""}[coding]]
+    assert answer.headers.get("content-encoding") == coding
+    assert "javascript" in answer.headers["content-type"]
+    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers.get("vary") == ("Accept-Encoding" if coding else None)
+    again = client.get("/site.js", headers=headers | {"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")

@@ -4,6 +4,7 @@
 import { colourTable, drawRamp } from "./drawing.js";
 import { anywhere, listen } from "./keys.js";
 import { Plane } from "./plane.js";
+import { SolidButton } from "./solid_button.js";
 import { LAYERS, fromAddress, opening, toAddress, within } from "./state.js";
 import { inFile, load, numbers, offset, peak } from "./volumes.js";
 
@@ -52,6 +53,7 @@ class CaseViewer extends HTMLElement {
     const { map } = this.volumes;
     this.start = opening(numbers(this.dataset.hottest), map ? peak(map) : 0);
     this.state = fromAddress(location.href, this.start, this.shape);
+    this.solid = new SolidButton(this);
     this.#listen();
     this.paint();
     this.#message.textContent = "";
@@ -167,6 +169,7 @@ class CaseViewer extends HTMLElement {
 
   #settle() {
     clearTimeout(this.#rest);
+    this.solid.follow();
     history.replaceState(history.state, "", toAddress(location.href, this.state, this.start));
     this.#say(this.#spoken());
   }

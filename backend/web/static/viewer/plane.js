@@ -111,15 +111,15 @@ export class Plane {
     context.imageSmoothingEnabled = false;
     context.drawImage(this.#picture(table), 0, 0, width, height);
     const [wide, high] = [width / volumes.shape[this.axes.across], height / volumes.shape[this.axes.up]];
-    if (state.truth && volumes.truth) {
-      drawBorders(context, borders(volumes, this.axes, this.number), wide, high, density);
-    }
+    if (state.truth && volumes.truth) drawBorders(context, this.#borders(), wide, high, density);
     if (state.crosshair) this.#drawCrosshair(context, wide, high, density);
     this.#tell();
   }
 
+  // Filled anew only when the slice or the colours are others: a step in one plane moves the others' crosshair only.
   #picture(table) {
     const { volumes } = this.viewer;
+    if (this.drawn?.number === this.number && this.drawn.table === table) return this.picture;
     if (!this.image) {
       const [width, height] = [volumes.shape[this.axes.across], volumes.shape[this.axes.up]];
       this.image = new ImageData(width, height);
@@ -128,7 +128,15 @@ export class Plane {
     }
     fillSlice(this.pixels, volumes, this.axes, this.number, table);
     this.picture.getContext("2d").putImageData(this.image, 0, 0);
+    this.drawn = { number: this.number, table };
     return this.picture;
+  }
+
+  #borders() {
+    if (this.outlined?.number !== this.number) {
+      this.outlined = { number: this.number, lines: borders(this.viewer.volumes, this.axes, this.number) };
+    }
+    return this.outlined.lines;
   }
 
   #drawCrosshair(context, wide, high, density) {
