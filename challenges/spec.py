@@ -17,6 +17,22 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Bytes = Annotated[int, Field(gt=0)]
 Part = Literal["training", "toy", "test", "analysis"]
 Difficulty = Literal["easy", "medium", "hard"]
+Changeable = Literal[
+    "title",
+    "description",
+    "dates.opens",
+    "dates.closes",
+    "dates.reveal",
+    "counted.per_team_and_task",
+    "toy.per_team_and_hour",
+    "teams.approval",
+    "teams.max_members",
+    "publication.leaderboard",
+    "publication.own_score",
+    "publication.decimals",
+    "publication.aliases",
+]
+"""What a challenge may let organizers change while it runs: nothing that a figure or a run hangs on."""
 HIDDEN_SETTINGS = ("analysis", "difficulties", "strata")  # of a dataset; `anomalies` is emptied instead
 Missing = Literal["zero", "worst", "reject"]
 
@@ -270,11 +286,12 @@ class Teams(_Strict):
 
 
 class Publication(_Strict):
-    """What is public, and when."""
+    """What is public, and when. With `aliases`, boards name teams only from the reveal on."""
 
     leaderboard: Literal["live", "after_reveal", "organizers"]
     own_score: Literal["live", "after_reveal"]
     decimals: int = Field(default=3, ge=1, le=6)
+    aliases: bool = False
     keep_predictions: bool = False
 
 
@@ -282,6 +299,7 @@ class Challenge(_Strict):
     """A whole challenge; see `load`.
 
     `anomaly_path`: a folder of kinds that nobody else has seen, relative to the challenge file's.
+    `organizers_may_change`: what may become another while the challenge runs; all else stays as it is here.
     """
 
     id: Slug
@@ -298,6 +316,7 @@ class Challenge(_Strict):
     teams: Teams = Teams()
     publication: Publication
     anomaly_path: str | None = None
+    organizers_may_change: tuple[Changeable, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> "Challenge":

@@ -9,12 +9,14 @@ from ruamel.yaml import YAML
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from backend.challenges import files
+from backend.challenges import files, settings
 from backend.errors import BadInput, Conflict, NotFound
 from backend.models.challenge import Challenge, DatasetVersion
+from backend.models.user import User
 from backend.results import versions
 from backend.storage import DigestMismatch, Storage
 from challenges import spec
+from challenges.changes import value_of
 from datasets import manifest as manifests
 from datasets.manifest import Manifest
 
@@ -56,9 +58,11 @@ def public_files(session: Session, storage: Storage, challenge_id: str) -> list[
 
 
 def public_spec(challenge: Challenge) -> str:
-    """The YAML for participants: all of it but what it says about hidden anomalies."""
+    """The rules in force as YAML, for participants: all of it but what it says about hidden anomalies."""
     yaml = YAML(typ="rt")
     tree: dict[str, Any] = yaml.load(challenge.spec_text)
+    for name in settings.NAMES:
+        _show_in_force(tree, name, value_of(challenge.written, name), value_of(challenge.spec, name))
     for dataset in tree["datasets"].values():
         dataset["anomalies"] = {}
         for setting in spec.HIDDEN_SETTINGS:
@@ -69,6 +73,12 @@ def public_spec(challenge: Challenge) -> str:
     return text.getvalue()
 
 
+def _show_in_force(tree: dict[str, Any], name: str, written: Any, present: Any) -> None:
+    group, _, key = name.rpartition(".")
+    if written != present:
+        (tree.setdefault(group, {}) if group else tree)[key] = present
+
+
 def register(
     session: Session,
     storage: Storage,
@@ -76,14 +86,18 @@ def register(
     data: Path,
     kit: Path | None = None,
     progress: Progress | None = None,
+    actor: User | str = "registration",
+    say: Callable[[str], None] | None = None,
 ) -> Challenge:
     """Take in a challenge and its built datasets, or newer versions of them.
 
     Every image and mask is copied into storage and checked against the manifest before the database is
     touched. A new version of a dataset makes the older ones not current; what ran on them stays.
+    What organizers have changed since stays where the new YAML allows it; else it is dropped, and `say` told.
 
     Raises:
-        BadInput: the YAML, a manifest or a file is wrong, with the remedy.
+        BadInput: the YAML, a manifest or a file is wrong, or does not go with what organizers have changed,
+            with the remedy.
         Conflict: this version of a dataset was registered with other content, or the YAML scores otherwise
             than figures that are there.
     """
@@ -97,6 +111,9 @@ def register(
         Challenge(id=challenge_spec.id, title=challenge_spec.title, spec_text=spec_text), load=True
     )
     session.flush()
+    for name, value in settings.refit(session, challenge, actor).items():
+        if say:
+            say(f"{name} was changed to {value!r}, which this YAML does not allow: it is the YAML's again.")
     versions.register(session, challenge)
     for manifest in built.values():
         _make_current(session, manifest)

@@ -9,6 +9,7 @@ from backend.challenges import service
 from backend.challenges.schemas import ChallengeView
 from backend.commands import console
 from backend.commands.audit import audit_dataset
+from backend.commands.challenge_settings import change_setting
 from backend.commands.console import Json
 from backend.commands.dataset_gallery import show_gallery, tell_statistics
 from backend.commands.dataset_import import import_scans
@@ -24,6 +25,7 @@ from datasets.make import CannotMake
 
 challenges = typer.Typer(no_args_is_help=True, help="Challenges.")
 datasets = typer.Typer(no_args_is_help=True, help="Datasets of a challenge.")
+challenges.command("set")(change_setting)
 datasets.command("audit")(audit_dataset)
 datasets.command("gallery")(show_gallery)
 datasets.command("import")(import_scans)
@@ -45,7 +47,8 @@ def add(
     text = file.read_text(encoding="utf-8")
     with console.opened() as platform:
         with console.counting("storing") as progress, platform.database.write() as session:
-            name = service.register(session, platform.storage, text, data, kit, progress).id
+            actor, say = console.operator(), console.say
+            name = service.register(session, platform.storage, text, data, kit, progress, actor, say).id
         view = _view(platform, name)
     versions = ", ".join(f"{dataset} {version}" for dataset, version in view.versions.items())
     console.show(view.model_dump(), as_json, f"{name} is registered with {versions}.")

@@ -1,5 +1,7 @@
-"""A challenge as registered: its YAML word for word, and the versions of its datasets."""
+"""A challenge as registered: its YAML word for word, what changed since, and the versions of its datasets."""
 
+import json
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -7,12 +9,17 @@ from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from backend.models.base import Base, Dated
+from backend.models.reveal import FrozenBoard
 from challenges import spec
+from challenges.changes import changed, revealed
 from datasets.manifest import Manifest
 
 
 class Challenge(Dated, Base):
-    """`settings` are what organizers changed of the YAML since, by dotted name: `{"dates.closes": …}`."""
+    """`settings` are what organizers changed of the YAML since, by dotted name: `{"dates.closes": …}`.
+
+    `frozen` is the board that is frozen now, if any.
+    """
 
     __tablename__ = "challenge"
 
@@ -21,10 +28,22 @@ class Challenge(Dated, Base):
     spec_text: Mapped[str] = mapped_column(Text)
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     datasets: Mapped[list["DatasetVersion"]] = relationship(back_populates="challenge")
+    frozen: Mapped[FrozenBoard | None] = relationship(
+        primaryjoin=lambda: (Challenge.id == FrozenBoard.challenge_id) & FrozenBoard.released_at.is_(None),
+        viewonly=True,
+        lazy="selectin",
+    )
+
+    @property
+    def written(self) -> spec.Challenge:
+        """The rules as the YAML has them."""
+        return _parsed_spec(self.spec_text, self.id)
 
     @property
     def spec(self) -> spec.Challenge:
-        return _parsed_spec(self.spec_text, self.id)
+        """The rules in force: the YAML, what was changed since, and whether the board was published."""
+        published = self.frozen.published_at if self.frozen else None
+        return _effective(self.spec_text, self.id, json.dumps(self.settings or {}, sort_keys=True), published)
 
 
 class DatasetVersion(Dated, Base):
@@ -44,6 +63,12 @@ class DatasetVersion(Dated, Base):
     @property
     def manifest(self) -> Manifest:
         return _parsed_manifest(self.manifest_text)
+
+
+@lru_cache(maxsize=64)
+def _effective(text: str, name: str, settings: str, published: float | None) -> spec.Challenge:
+    found = changed(_parsed_spec(text, name), json.loads(settings))
+    return found if published is None else revealed(found, datetime.fromtimestamp(published, UTC))
 
 
 @lru_cache(maxsize=32)
