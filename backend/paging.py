@@ -9,6 +9,7 @@ from pydantic import BaseModel
 Item = TypeVar("Item")
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many items at most.")]
 After = Annotated[str, Query(max_length=300, description="`next` of the page before.")]
+PageNumber = Annotated[int, Query(ge=1, le=1_000_000, description="Which page, from 1.")]
 
 
 class Page(BaseModel, Generic[Item]):
@@ -16,6 +17,15 @@ class Page(BaseModel, Generic[Item]):
 
     items: list[Item]
     next: str | None
+
+
+class Sheet(BaseModel, Generic[Item]):
+    """One page of a table that is sorted as somebody likes: `total` rows are on `pages` pages."""
+
+    items: list[Item]
+    total: int
+    page: int
+    pages: int
 
 
 def page(items: Iterable[Item], key: Callable[[Item], str], limit: int, after: str) -> Page[Item]:

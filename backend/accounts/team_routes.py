@@ -54,4 +54,4 @@ def list_teams(
 def approve(challenge: str, team: str, organizer: Organizer, platform: PlatformOf) -> schemas.TeamView:
     """Let a team submit, for organizers."""
     with platform.database.write() as session:
-        return schemas.TeamView.of(teams.approve(session, challenge, team))
+        return schemas.TeamView.of(teams.approve(session, challenge, team, organizer))

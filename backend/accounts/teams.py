@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
 from backend.accounts import passwords
+from backend.audit import service as audit
 from backend.challenges import service as challenges
 from backend.db import now
 from backend.errors import BadInput, Conflict, NotFound
@@ -131,19 +132,50 @@ def join(session: Session, challenge_id: str, user: User, secret: str) -> Team:
     return get(session, team.id)
 
 
-def approve(session: Session, challenge_id: str, team_id: str) -> Team:
-    """Let a team submit.
+def approve(session: Session, challenge_id: str, team_id: str, actor: User, reason: str = "") -> Team:
+    """Let a team submit; one that may already stays as it is.
 
     Raises:
         NotFound: the challenge has no such team.
     """
+    team = _of_challenge(session, challenge_id, team_id)
+    waits = Team.id == team_id, Team.approved_at.is_(None)
+    if session.execute(update(Team).where(*waits).values(approved_at=now()).returning(Team.id)).all():
+        audit.record(session, actor, "team.approve", challenge_id, team_id, reason, team=team.name)
+    return get(session, team_id)
+
+
+def mark(
+    session: Session, challenge_id: str, team_id: str, baseline: bool, actor: User, reason: str = ""
+) -> Team:
+    """Mark a team as a baseline of the organizers, which may submit, or take the mark away.
+
+    Raises:
+        NotFound: the challenge has no such team.
+    """
+    team = _of_challenge(session, challenge_id, team_id)
+    if baseline:
+        approve(session, challenge_id, team_id, actor, reason)
+    if team.baseline != baseline:
+        session.execute(update(Team).where(Team.id == team_id).values(baseline=baseline))
+        audit.record(
+            session,
+            actor,
+            "team.baseline",
+            challenge_id,
+            team_id,
+            reason,
+            team=team.name,
+            baseline=baseline,
+        )
+    return get(session, team_id)
+
+
+def _of_challenge(session: Session, challenge_id: str, team_id: str) -> Team:
     team = get(session, team_id)
     if team.challenge_id != challenge_id:
         raise NotFound("no_such_team", "There is no such team.")
-    session.execute(
-        update(Team).where(Team.id == team_id, Team.approved_at.is_(None)).values(approved_at=now())
-    )
-    return get(session, team_id)
+    return team
 
 
 def _use(session: Session, invitation: Invitation, user: User) -> None:

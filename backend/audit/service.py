@@ -9,11 +9,12 @@ from backend.models.audit import AuditEntry
 from backend.models.user import User
 
 MOST_REASON = 1000
+MOST_ACTOR = 60
 
 
 def record(
     session: Session,
-    actor: User,
+    actor: User | str,
     action: str,
     challenge: str | None = None,
     subject: str = "",
@@ -24,7 +25,7 @@ def record(
 
     Args:
         session: that of the change.
-        actor: who did it; at the console `console.operator()`.
+        actor: who did it, or the name of whoever decided it; at the console `console.operator()`.
         action: `noun.verb`, such as `submission.withdraw`.
         challenge: id of the challenge, if it is about one.
         subject: id of the submission, team … that it is about.
@@ -35,10 +36,11 @@ def record(
         BadInput: the reason is too long, or not text.
     """
     reason = reason.strip()
+    name = actor if isinstance(actor, str) else actor.name
     if len(reason) > MOST_REASON or not reason.replace("\r", "").replace("\n", "").isprintable():
         raise BadInput("reason", f"A reason has {MOST_REASON} printable characters at most.")
     entry = AuditEntry(
-        actor=actor.name,
+        actor=name[:MOST_ACTOR],
         action=action,
         challenge_id=challenge,
         subject=subject,
@@ -48,3 +50,14 @@ def record(
     session.add(entry)
     session.flush()
     return entry
+
+
+def demand(reason: str) -> str:
+    """The reason, without what is around it, where a deed needs one.
+
+    Raises:
+        BadInput: there is none.
+    """
+    if not reason.strip():
+        raise BadInput("reason_missing", "Say why: the reason is written into the audit log.")
+    return reason.strip()

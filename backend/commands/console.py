@@ -1,6 +1,8 @@
 """What operators see: tables and sentences, or JSON on standard output; messages go to standard error."""
 
 import json
+import os
+import pwd
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +22,8 @@ from backend.models.user import User
 from backend.platform import Platform
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+By = Annotated[str, typer.Option("--by", help="Whose decision it was; you, if not given.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; written into the audit log.")]
 Counting = Callable[[str, int, int], None]
 
 
@@ -27,9 +31,17 @@ class CannotRun(MoodarenaError):
     """The command cannot do its work here; the message says what to do first."""
 
 
-def operator() -> User:
-    """Whoever may type commands on this machine may see and do everything."""
-    return User(id="operator", name="operator", email="", password_hash="", role="organizer", active=True)
+def operator(by: str = "") -> User:
+    """Whoever may type commands on this machine may see and do everything; `by` is their name in the log."""
+    name = by.strip() or f"operator {_who()}"
+    return User(id="operator", name=name, email="", password_hash="", role="organizer", active=True)
+
+
+def _who() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # in a container the number may have no name
+        return str(os.getuid())
 
 
 @contextmanager

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
+from backend.audit import service as audit
 from backend.challenges import service as challenges
 from backend.commands import console
-from backend.commands.console import Json
+from backend.commands.console import By, Json, Reason
 from backend.errors import BadInput
 from backend.results import comparison, rescoring, versions
 from backend.results.drafts import Change, draft
@@ -62,14 +63,16 @@ def new(
     rules: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="A YAML whose scoring rules are taken.")
     ] = None,
-    by: Annotated[str, typer.Option(help="Whose decision it was.")] = "operator",
+    by: By = "",
     as_json: Json = False,
 ) -> None:
     """Score all submissions under changed rules, beside their figures so far; the board stays as it is."""
     change = Change(task or (), _missing(missing), batch_size, arrangements, arrangement_seed, _policy(rules))
     with console.opened() as platform:
         with platform.database.read() as session:
-            drafted = draft(session, challenges.get(session, challenge), change, reason, by)
+            drafted = draft(
+                session, challenges.get(session, challenge), change, reason, console.operator(by).name
+            )
             current = versions.current(session, challenge).number
         with console.counting("rescoring") as progress:
             made = rescoring.add_version(
@@ -155,11 +158,14 @@ def _figures(board: Board, row: BoardRow) -> str:
 
 
 @app.command()
-def use(challenge: str, number: int, as_json: Json = False) -> None:
+def use(challenge: str, number: int, reason: Reason = "", by: By = "", as_json: Json = False) -> None:
     """Make a version's board the public one."""
     with console.opened() as platform, platform.database.write() as session:
         challenges.get(session, challenge)
         versions.lock(session, challenge)
+        before = versions.current(session, challenge).number
         version = versions.make_current(session, versions.numbered(session, challenge, number))
+        actor = console.operator(by)
+        audit.record(session, actor, "scoring.use", challenge, str(number), reason, before=before)
         view = versions.view(version, console.operator())
     console.show(view.model_dump(), as_json, f"The board of {challenge} is that of scoring version {number}.")

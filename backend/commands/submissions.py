@@ -5,13 +5,16 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from sqlalchemy.orm import Session
 
+from backend.audit import service as audit
 from backend.challenges import service as challenges
 from backend.commands import console
-from backend.commands.console import Json
+from backend.commands.console import By, Json, Reason
 from backend.errors import BadInput, Conflict
-from backend.intake import analysing, operations, service
+from backend.intake import analysing, operations
 from backend.intake.wake import announce
+from backend.models.user import User
 from backend.platform import Platform
 from backend.results import service as results
 from backend.results.leaderboard import last_scored
@@ -78,21 +81,47 @@ def _story(view: SubmissionView) -> Iterator[str]:
 
 
 @app.command()
-def cancel(submission: str, as_json: Json = False) -> None:
+def cancel(submission: str, reason: Reason = "", by: By = "", as_json: Json = False) -> None:
     """Stop a submission; it costs its team nothing."""
     with console.opened() as platform, platform.database.write() as session:
-        state = service.cancel(session, console.operator(), submission).state
+        state = operations.cancel(session, submission, console.operator(by), reason).state
     console.show({"id": submission, "state": state}, as_json, f"{submission} is {state}.")
 
 
 @app.command()
-def rerun(submission: str, as_json: Json = False) -> None:
+def rerun(submission: str, reason: Reason = "", by: By = "", as_json: Json = False) -> None:
     """Run a submission that is over again from the beginning; its old results are removed."""
     with console.opened() as platform:
         with platform.database.write() as session:
-            state = operations.rerun(session, platform.storage, submission).state
+            actor = console.operator(by)
+            state = operations.rerun(session, platform.storage, submission, actor, reason).state
         announce(platform)
     console.show({"id": submission, "state": state}, as_json, f"{submission} waits for a worker again.")
+
+
+@app.command()
+def rescore(submission: str, reason: Reason = "", by: By = "", as_json: Json = False) -> None:
+    """Compute its figures anew from what is stored, under all scoring versions; no container runs."""
+    with console.opened() as platform:
+        changes = operations.rescore(platform.database, submission, console.operator(by), reason)
+    told = f"{len(changes)} figures changed" if changes else "every figure is what it was"
+    console.show({"id": submission, "changed": changes}, as_json, f"{submission}: {told}.")
+
+
+@app.command()
+def withdraw(submission: str, reason: Reason = "", by: By = "", as_json: Json = False) -> None:
+    """Take a ranked submission off the board; the team's ranked one before it counts again."""
+    with console.opened() as platform, platform.database.write() as session:
+        state = operations.withdraw(session, submission, console.operator(by), reason).state
+    console.show({"id": submission, "state": state}, as_json, f"{submission} is {state}.")
+
+
+@app.command()
+def reinstate(submission: str, reason: Reason = "", by: By = "", as_json: Json = False) -> None:
+    """Put a withdrawn submission on the board again."""
+    with console.opened() as platform, platform.database.write() as session:
+        state = operations.reinstate(session, submission, console.operator(by), reason).state
+    console.show({"id": submission, "state": state}, as_json, f"{submission} is {state} again.")
 
 
 @app.command()
@@ -100,6 +129,8 @@ def analyse(
     submission: Annotated[str, typer.Argument(help="A ranked submission; all on a board if not given.")] = "",
     challenge: Annotated[str, typer.Option(help="All submissions on this challenge's board.")] = "",
     again: Annotated[bool, typer.Option("--again", help="Also what was done before.")] = False,
+    reason: Reason = "",
+    by: By = "",
     as_json: Json = False,
 ) -> None:
     """Run ranked submissions on the analysis sets where that lacks or failed by our fault."""
@@ -113,6 +144,7 @@ def analyse(
                 with platform.database.write() as session:
                     rng = np.random.default_rng()
                     planned[name] = analysing.analyse(session, platform.storage, name, rng, again)
+                    _record_analysis(session, console.operator(by), name, reason, planned[name])
             except Conflict as error:
                 if submission:
                     raise
@@ -122,6 +154,11 @@ def analyse(
     lines += [f"{name}: {reason}" for name, reason in refused.items()]
     lines = lines or [f"Nobody has a place in {challenge} yet."]
     console.show({"planned": planned, "refused": refused}, as_json, *lines)
+
+
+def _record_analysis(session: Session, actor: User, submission: str, reason: str, runs: int) -> None:
+    challenge = operations.found(session, submission).challenge_id
+    audit.record(session, actor, "submission.analyse", challenge, submission, reason, runs=runs)
 
 
 def _on_board(platform: Platform, challenge: str) -> list[str]:

@@ -1,13 +1,11 @@
 """`python -m backend teams …`"""
 
 import typer
-from sqlalchemy import update
 
 from backend.accounts import teams
 from backend.accounts.schemas import TeamView
 from backend.commands import console
-from backend.commands.console import Json
-from backend.models.team import Team
+from backend.commands.console import By, Json, Reason
 
 app = typer.Typer(no_args_is_help=True, help="Teams.")
 
@@ -22,18 +20,24 @@ def list_teams(challenge: str, as_json: Json = False) -> None:
 
 
 @app.command()
-def approve(challenge: str, team: str, as_json: Json = False) -> None:
+def approve(challenge: str, team: str, reason: Reason = "", by: By = "", as_json: Json = False) -> None:
     """Let a team submit."""
     with console.opened() as platform, platform.database.write() as session:
-        view = TeamView.of(teams.approve(session, challenge, team))
+        view = TeamView.of(teams.approve(session, challenge, team, console.operator(by), reason))
     console.show(view.model_dump(), as_json, f"{view.name} may submit now.")
 
 
 @app.command()
-def baseline(challenge: str, team: str, off: bool = False, as_json: Json = False) -> None:
+def baseline(
+    challenge: str,
+    team: str,
+    off: bool = False,
+    reason: Reason = "",
+    by: By = "",
+    as_json: Json = False,
+) -> None:
     """Mark a team as a baseline of the organizers on the leaderboard."""
     with console.opened() as platform, platform.database.write() as session:
-        found = teams.approve(session, challenge, team)
-        session.execute(update(Team).where(Team.id == found.id).values(baseline=not off))
-        view = TeamView.of(teams.get(session, team))
+        found = teams.mark(session, challenge, team, not off, console.operator(by), reason)
+        view = TeamView.of(found)
     console.show(view.model_dump(), as_json, f"{view.name} is {'not ' if off else ''}a baseline now.")

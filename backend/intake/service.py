@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from backend.audit import service as audit
 from backend.challenges import service as challenges
 from backend.db import now
 from backend.errors import BadInput, Conflict, Forbidden, NotFound, QuotaExceeded, TooMany
@@ -168,8 +169,10 @@ def _check_toy_rate(session: Session, rules: spec.Challenge, team: Team) -> None
         )
 
 
-def cancel(session: Session, user: User, submission_id: str) -> Submission:
+def cancel(session: Session, user: User, submission_id: str, reason: str = "") -> Submission:
     """Stop a submission, whatever it waits for; cancelling what is cancelled changes nothing.
+
+    An organizer who cancels another team's does so with a reason, into the audit log.
 
     Raises:
         NotFound: there is none, or it is another team's.
@@ -180,7 +183,17 @@ def cancel(session: Session, user: User, submission_id: str) -> Submission:
         return submission
     if submission.is_final:
         raise Conflict("already_over", f"The submission is over: {submission.state}.", state=submission.state)
-    submission.move(session, "cancelled", f"cancelled by {user.name}")
+    mine = select(Membership.id).where(
+        Membership.team_id == submission.team_id, Membership.user_id == user.id
+    )
+    if session.scalar(mine) is not None:
+        submission.move(session, "cancelled", f"cancelled by {user.name}")
+    else:
+        before = submission.state
+        submission.move(session, "cancelled", "cancelled by the organizers")
+        audit.record(
+            session, user, "submission.cancel", submission.challenge_id, submission.id, reason, before=before
+        )
     stop_runs(session, submission)
     session.flush()
     return submission

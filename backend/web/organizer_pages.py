@@ -53,7 +53,7 @@ def list_teams(challenge: str, request: Request, user: Organizer, platform: Plat
 @router.post("/{challenge}/teams/{team}/approve")
 def approve(challenge: str, team: str, user: Organizer, platform: PlatformOf) -> Response:
     with platform.database.write() as session:
-        teams.approve(session, challenge, team)
+        teams.approve(session, challenge, team, user)
     return see(f"/organize/{challenge}/teams")
 
 

@@ -288,7 +288,7 @@ def test_an_operator_runs_a_submission_again_from_the_beginning(world: World, ad
     world.moved(submission, "toy", "failed")
     world.set(submission, failure_code="platform", failure_ours=True, finished_at=5.0)
     with world.write() as session:
-        operations.rerun(session, world.platform.storage, submission.id)
+        operations.rerun(session, world.platform.storage, submission.id, "boss")
     with world.read() as session:
         row = session.get_one(Submission, submission.id)
         assert (row.state, row.failure_code, row.failure_ours, row.finished_at) == (

@@ -162,7 +162,7 @@ def test_a_submission_that_was_run_again_meanwhile_is_left_to_its_scoring_run(
     def meanwhile(done: int, total: int) -> None:
         if done == total:
             with world.write() as session:
-                operations.rerun(session, world.platform.storage, rows[0].id)
+                operations.rerun(session, world.platform.storage, rows[0].id, "boss")
 
     change = drafted(world, Change(missing="worst"))
     assert rescoring.add_version(world.platform.database, change, meanwhile).submissions == 1

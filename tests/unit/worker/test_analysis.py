@@ -272,7 +272,7 @@ def test_a_rerun_ends_the_analysis_and_whoever_is_at_it_can_write_nothing_any_mo
     stored(challenged, row)
     lease = claimed(challenged)
     with challenged.write() as session:
-        operations.rerun(session, challenged.platform.storage, row.id)
+        operations.rerun(session, challenged.platform.storage, row.id, "boss")
     assert runs_of(challenged, row) == []
     with pytest.raises(LeaseLost), challenged.write() as session:
         leases.hold(session, lease)
