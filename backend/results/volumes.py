@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import nibabel
 import numpy as np
-from isal import igzip
+from isal import igzip, igzip_lib
 from nibabel.orientations import apply_orientation, io_orientation, ornt2axcodes
 from numpy.typing import NDArray
 
@@ -23,6 +23,7 @@ Layer = Literal["image", "map", "mask"]
 LAYERS: tuple[Layer, ...] = ("image", "map", "mask")
 SLAB = 16  # slices that are converted at a time: a scan of 512^3 voxels is 512 MiB as float32
 HEADER = 348  # bytes
+GZIP = igzip_lib.DECOMP_GZIP
 COMPRESSION = 1  # the volumes are on their way for a moment, and scans are mostly noise
 
 
@@ -72,7 +73,7 @@ def levels(path: Path, scan: Path) -> NDArray[np.uint8]:
     from 0 to 255; what is stored as uint8 stays as it is.
     """
     content = path.read_bytes()
-    plain = igzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
+    plain = igzip_lib.decompress(content, GZIP) if content.startswith(GZIP_MAGIC) else content
     image = nibabel.Nifti1Image.from_bytes(plain)
     turned = apply_orientation(_as_levels(image.dataobj), _turns(_header(scan)))
     volume: NDArray[np.uint8] = np.asfortranarray(turned)

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 STATIC = Path(__file__).parent / "static"
 BUILT = ("dist/pico.css", "dist/site.js")
 PACKED = {"br": ".br", "gzip": ".gz"}
-"""Copies that the build left beside a file, the smallest first: by the coding's name, the ending of theirs."""
+"""Endings of the copies that the build left beside a file, by their coding; the smallest first."""
 
 
 def built(folder: Path = STATIC) -> bool:

@@ -19,7 +19,7 @@ DRAWN = """(viewer) => {
     return {
         layers: view.volumes.map((volume) => [volume.hdr.dims[1], volume.opacity]),
         window: [view.volumes[0].cal_min, view.volumes[0].cal_max],
-        hidden: alphas && [...alphas].filter((value, index) => index % 4 === 3).filter((alpha) => !alpha).length,
+        hidden: alphas && [...alphas].filter((value, index) => index % 4 === 3 && !value).length,
         at: [...view.scene.crosshairPos],
         turned: [view.scene.renderAzimuth, view.scene.renderElevation],
         scale: view.scene.volScaleMultiplier,
