@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.audit.service import record
+from backend.audit.service import demand, record
 from backend.errors import BadInput, Conflict, NotFound
 from backend.models.challenge import Challenge
 from backend.models.user import User
@@ -134,8 +134,7 @@ def change(
         BadSetting: a value cannot be used.
         BadInput: no reason is given.
     """
-    if not reason.strip():
-        raise BadInput("reason_missing", "Say why: the reason is kept in the audit log.")
+    reason = demand(reason)
     versions.lock(session, challenge_id)
     query = select(Challenge).where(Challenge.id == challenge_id).execution_options(populate_existing=True)
     if (challenge := session.scalar(query)) is None:

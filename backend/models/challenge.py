@@ -68,7 +68,7 @@ class DatasetVersion(Dated, Base):
 @lru_cache(maxsize=64)
 def _effective(text: str, name: str, settings: str, published: float | None) -> spec.Challenge:
     found = changed(_parsed_spec(text, name), json.loads(settings))
-    return found if published is None else revealed(found, datetime.fromtimestamp(published, UTC))
+    return found if published is None else revealed(found, datetime.fromtimestamp(int(published), UTC))
 
 
 @lru_cache(maxsize=32)

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from backend.models.run import Run
 from backend.models.submission import Submission
+from backend.models.team import Team
 from backend.models.user import User
 from backend.results.schemas import FailureView, RunView, TransitionView
 from challenges.spec import Challenge
@@ -39,6 +40,33 @@ def board_is_public(spec: Challenge, moment: float) -> bool:
             return _revealed(spec, moment)
         case "organizers":
             return False
+
+
+def aliases_are_in_force(spec: Challenge, moment: float) -> bool:
+    """Whether everybody but organizers sees aliases on boards where the names of teams belong."""
+    return spec.publication.aliases and not _revealed(spec, moment)
+
+
+def shown_name(team: Team, aliases: bool) -> str:
+    """What a team is called on a board; baselines are the organizers' own and keep their names."""
+    return team.alias if aliases and not team.baseline else team.name
+
+
+def categories_are_public(spec: Challenge, moment: float) -> bool:
+    """Whether everybody may learn how results differ by category of anomaly: once all is over."""
+    return board_is_public(spec, moment) and _revealed(spec, moment)
+
+
+def disclosed(spec: Challenge, moment: float) -> dict[str, bool]:
+    """What the reveal is about, and whether everybody may see it."""
+    public = board_is_public(spec, moment)
+    return {
+        "The leaderboard": public,
+        "Names of the teams on it": public and not aliases_are_in_force(spec, moment),
+        "To every team its own scores": own_scores_are_public(spec, moment),
+        "The share of abnormal voxels in each dataset": public and mask_totals_are_public(spec, moment),
+        "Results by category of anomaly": categories_are_public(spec, moment),
+    }
 
 
 def mask_totals_are_public(spec: Challenge, moment: float) -> bool:
@@ -139,6 +167,7 @@ def _open_run(run: Run) -> RunView:
         shard=run.shard,
         state=run.state,
         attempt=run.attempt,
+        cases=len(run.cases),
         started_at=run.started_at,
         wall_seconds=run.wall_seconds,
         peak_memory=run.peak_memory,
@@ -161,6 +190,7 @@ def _hidden_runs(shards: Sequence[Run]) -> RunView:
         shard=None,
         state=state,
         attempt=None,
+        cases=sum(len(run.cases) for run in shards),
         wall_seconds=rounded_time(sum(seconds)) if over and seconds else None,
         peak_memory=rounded_memory(max(memory)) if over and memory else None,
         failure_code=code,

@@ -21,7 +21,7 @@ from backend.models.score import Score
 from backend.models.scoring import ScoringVersion
 from backend.models.submission import Submission
 from backend.results import versions
-from backend.results.leaderboard import last_scored
+from backend.results.leaderboard import entries_of
 from backend.results.study import failures_of, protocol_of
 from scoring.report.analysis import FORMAT
 
@@ -51,7 +51,7 @@ def basis_of(session: Session, challenge: Challenge) -> Basis | None:
     """
     version = versions.current(session, challenge.id)
     tasks = [name for name in challenge.spec.tasks if name in version.policy]
-    entries = {task: last_scored(session, challenge.id, task) for task in tasks}
+    entries = {task: entries_of(session, challenge, task) for task in tasks}
     every = [entry for found in entries.values() for entry in found]
     if not every:
         return None

@@ -191,7 +191,8 @@ class BoardRow(BaseModel):
     """One team's place. `ap`, `places`, `intervals`, `validation` and `outcomes` are keyed by dataset.
 
     `mean_place` is that of `places`, by which `place` is; `shared_with` are the other teams of this place.
-    An interval is the first and the last place, both included; None while or where there is none.
+    An interval is the first and the last place, both included; None while or where there is none. `mine` is
+    the row of the viewer's team.
     """
 
     place: int
@@ -207,6 +208,7 @@ class BoardRow(BaseModel):
     outcomes: dict[str, dict[str, int]]
     baseline: bool
     finished_at: float | None
+    mine: bool = False
 
 
 State = Literal["computed", "pending", "undefined", "absent"]
@@ -239,8 +241,9 @@ class Board(BaseModel):
     """The leaderboard of one task, best first unless `view` says otherwise; equal places are ties.
 
     `total` teams are on it, `rows` are those shown. With `as_of` it is the board of the submissions that were
-    ranked by the end of that day. `positive_share` by dataset is what a constant score would reach, None
-    where that may not be told.
+    ranked by the end of that day; with `frozen_since` that of the submissions that counted then. `aliases`:
+    teams have aliases until the reveal. `positive_share` by dataset is what a constant score would reach,
+    None where that may not be told.
     """
 
     challenge: str
@@ -249,11 +252,50 @@ class Board(BaseModel):
     decimals: int
     scoring: ScoringView
     as_of: date | None
+    frozen_since: float | None = None
+    aliases: bool = False
     uncertainty: Uncertainty
     positive_share: dict[str, float | None]
     total: int
     view: BoardView = BoardView()
     rows: list[BoardRow]
+
+
+BoardState = Literal["open", "frozen", "published"]
+
+
+class Check(BaseModel):
+    """Something to look at before the reveal; `ok` False: think about it first."""
+
+    ok: bool
+    text: str
+
+
+class Disclosed(BaseModel):
+    """Whether everybody may see something now, and once the board is published."""
+
+    what: str
+    now: bool
+    then: bool
+
+
+class RevealView(BaseModel):
+    """Where the reveal stands. `entries` are on the board by task, `later` ones would be were it not frozen.
+
+    `public`: everybody sees a board now. `seen` stands for these entries under this scoring version.
+    """
+
+    challenge: str
+    state: BoardState
+    frozen_at: float | None
+    published_at: float | None
+    scoring: int
+    seen: str
+    entries: dict[str, int]
+    later: dict[str, int]
+    public: bool
+    checks: list[Check]
+    discloses: list[Disclosed]
 
 
 class Move(BaseModel):

@@ -17,7 +17,7 @@ from backend.models.scoring import ScoringVersion
 from backend.models.submission import Submission
 from backend.results import versions
 from backend.results.arrangements import arrangements_of
-from backend.results.leaderboard import last_scored
+from backend.results.leaderboard import entries_of
 from backend.results.versions import Rules
 from challenges import spec
 from datasets.manifest import Case
@@ -87,13 +87,15 @@ def study_of(session: Session, challenge: Challenge, number: int | None = None) 
     )
 
 
-def hidden_parts(session: Session, challenge: Challenge, task: str) -> list[Part]:
-    """The hidden cases of a task by dataset, with the predictions of everybody on the public board."""
+def hidden_parts(
+    session: Session, challenge: Challenge, task: str, entries: Sequence[Submission]
+) -> list[Part]:
+    """The hidden cases of a task by dataset, with the predictions of everybody among the entries."""
     version = versions.current(session, challenge.id)
     built = challenges.current_versions(session, challenge.id)
     datasets = [one for one in built if one.name in challenge.spec.datasets]
     gathered = _Gathering(session, challenge, version, datasets)
-    return gathered._parts(task, "test", gathered.entries[task])
+    return gathered._parts(task, "test", entries)
 
 
 def failures_of(session: Session, challenge_id: str, task: str) -> dict[str, int]:
@@ -136,9 +138,7 @@ class _Gathering:
 
     @cached_property
     def entries(self) -> dict[str, list[Submission]]:
-        return {
-            task: last_scored(self.session, self.challenge.id, task) for task in self.challenge.spec.tasks
-        }
+        return {task: entries_of(self.session, self.challenge, task) for task in self.challenge.spec.tasks}
 
     @cached_property
     def facts(self) -> dict[str, dict[str, CaseFacts]]:

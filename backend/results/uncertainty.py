@@ -35,9 +35,8 @@ CLAIM_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class _Gathered:
-    """A board's basis, and what its intervals are computed from; no session is needed any more."""
+    """What the intervals of a board are computed from; no session is needed any more."""
 
-    basis: Basis
     study: Study
     task: TaskStudy
     values: Mapping[str, Sequence[float | None]]
@@ -49,11 +48,13 @@ def work(database: Database) -> bool:
     if basis is None:
         return False
     with database.read() as session:
-        gathered = _gather(session, basis)
-    found = _compute(gathered)
-    with database.write() as session:
-        if _basis(session, basis.challenge, basis.task) == gathered.basis == basis:
-            session.get_one(Standing, basis.digest).found = found
+        board = _board_of(session, basis)
+        gathered = _gather(session, board) if board else None
+    if gathered is not None:
+        found = _compute(gathered)
+        with database.write() as session:
+            if _board_of(session, basis) is not None:
+                session.get_one(Standing, basis.digest).found = found
     return True  # a board that changed meanwhile is another one, and is next
 
 
@@ -80,17 +81,23 @@ def _boards(session: Session) -> list[Basis]:
     for challenge in challenges.everything(session):
         scored = versions.current(session, challenge.id).policy
         for task in (name for name in challenge.spec.tasks if name in scored):
-            board = _entered(session, challenge, task)
-            found += [board.basis] if board.entries else []
+            found += [board.basis for board in _shown(session, challenge, task) if board.entries]
     return found
 
 
-def _entered(session: Session, challenge: Challenge, task: str) -> Entered:
-    return entered(session, challenge, task, versions.current(session, challenge.id))
+def _shown(session: Session, challenge: Challenge, task: str) -> list[Entered]:
+    """The board that everybody sees and, while that is frozen, the one that organizers see beside it."""
+    version = versions.current(session, challenge.id)
+    board = entered(session, challenge, task, version)
+    live = [entered(session, challenge, task, version, live=True)] if challenge.frozen else []
+    return [board, *live]
 
 
-def _basis(session: Session, challenge: str, task: str) -> Basis:
-    return _entered(session, session.get_one(Challenge, challenge), task).basis
+def _board_of(session: Session, basis: Basis) -> Entered | None:
+    """The board that hangs on this; None if it has changed."""
+    challenge = session.get_one(Challenge, basis.challenge)
+    boards = _shown(session, challenge, basis.task)
+    return next((board for board in boards if board.basis == basis), None)
 
 
 def _is_due(session: Session, basis: Basis) -> bool:
@@ -98,10 +105,11 @@ def _is_due(session: Session, basis: Basis) -> bool:
     return row is None or (row.found is None and row.claimed_until < session.scalars(select(now())).one())
 
 
-def _gather(session: Session, basis: Basis) -> _Gathered:
+def _gather(session: Session, board: Entered) -> _Gathered:
+    basis = board.basis
     challenge = session.get_one(Challenge, basis.challenge)
-    board, about = _entered(session, challenge, basis.task), challenge.spec.tasks[basis.task]
-    parts, ranking = hidden_parts(session, challenge, basis.task), challenge.spec.ranking
+    about, ranking = challenge.spec.tasks[basis.task], challenge.spec.ranking
+    parts = hidden_parts(session, challenge, basis.task, board.entries)
     values = {
         part.dataset: [board.average_precision(entry.id, part.dataset) for entry in board.entries]
         for part in parts
@@ -110,7 +118,7 @@ def _gather(session: Session, basis: Basis) -> _Gathered:
     study = Study(
         challenge.id, challenge.title, None, [task], {}, bootstraps=ranking.bootstraps, seed=ranking.seed
     )
-    return _Gathered(board.basis, study, task, values)
+    return _Gathered(study, task, values)
 
 
 def _compute(gathered: _Gathered) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from backend.db import now
 from backend.errors import Conflict, NotFound
 from backend.models.challenge import Challenge
+from backend.models.reveal import FrozenBoard
 from backend.models.score import Score
 from backend.models.scoring import ScoringVersion
 from backend.models.user import User
@@ -53,6 +54,13 @@ def current(session: Session, challenge_id: str) -> ScoringVersion:
     """The version that makes the public board."""
     query = select(ScoringVersion).where(ScoringVersion.challenge_id == challenge_id, ScoringVersion.current)
     return session.scalars(query).one()
+
+
+def public(session: Session, challenge: Challenge) -> ScoringVersion:
+    """The version of the board that everybody sees: that under which it was frozen, if it is."""
+    if challenge.frozen is None:
+        return current(session, challenge.id)
+    return session.get_one(ScoringVersion, challenge.frozen.scoring_version_id)
 
 
 def numbered(session: Session, challenge_id: str, number: int) -> ScoringVersion:
@@ -149,9 +157,22 @@ def add(session: Session, draft: ScoringVersion) -> ScoringVersion:
 
 
 def make_current(session: Session, version: ScoringVersion) -> ScoringVersion:
-    """Let the public board be this version's."""
+    """Let the public board be this version's.
+
+    Raises:
+        Conflict: the board is frozen under another one.
+    """
     if version.current:
         return version
+    in_force = select(FrozenBoard.id).where(
+        FrozenBoard.challenge_id == version.challenge_id, FrozenBoard.released_at.is_(None)
+    )
+    if session.scalar(in_force) is not None:
+        raise Conflict(
+            "board_frozen",
+            "The board is frozen under another scoring version. Unfreeze it first, on the page Reveal or by "
+            f"`python -m backend board unfreeze {version.challenge_id} --reason TEXT`.",
+        )
     for other in everything(session, version.challenge_id):
         other.current = False
     session.flush()
