@@ -2,8 +2,23 @@
 
 from fastapi import APIRouter
 
-from backend.web import account_pages, board_pages, challenge_pages, organizer_pages, submission_pages
+from backend.web import (
+    account_pages,
+    board_pages,
+    challenge_pages,
+    compare_pages,
+    organizer_pages,
+    submission_pages,
+)
 
 router = APIRouter(include_in_schema=False)
-for part in (account_pages, challenge_pages, board_pages, submission_pages, organizer_pages):
+# `compare` comes before what takes any word for the id of a submission.
+for part in (
+    account_pages,
+    challenge_pages,
+    board_pages,
+    compare_pages,
+    submission_pages,
+    organizer_pages,
+):
     router.include_router(part.router)

@@ -1,8 +1,10 @@
 // <case-viewer>: three linked planes of a toy case. What it shows is `state`; `change` is the one way to alter
 // it. Its controls come from a template of the page; the pictures beside it stay for browsers without script.
+// One of a pair (pair.js) has a `partner`, which shows the same; the second one has no controls of its own.
 
 import { colourTable, drawRamp } from "./drawing.js";
 import { anywhere, listen } from "./keys.js";
+import "./pair.js";
 import { Plane } from "./plane.js";
 import { SolidButton } from "./solid_button.js";
 import { LAYERS, fromAddress, opening, toAddress, within } from "./state.js";
@@ -17,6 +19,7 @@ class CaseViewer extends HTMLElement {
   #rest = 0;
   #frame = 0;
   #pointed = null;
+  partner = null;
 
   async connectedCallback() {
     if (this.planes) return;
@@ -33,7 +36,7 @@ class CaseViewer extends HTMLElement {
       this.#fail(problem);
       return;
     }
-    this.#open();
+    this.#begin();
   }
 
   // The server's own pictures take the place of the planes.
@@ -49,22 +52,33 @@ class CaseViewer extends HTMLElement {
     clearTimeout(this.#rest);
   }
 
-  #open() {
+  #begin() {
     const { map } = this.volumes;
-    this.start = opening(numbers(this.dataset.hottest), map ? peak(map) : 0);
-    this.state = fromAddress(location.href, this.start, this.shape);
     this.solid = new SolidButton(this);
     this.#listen();
-    this.paint();
+    this.open(opening(numbers(this.dataset.hottest), map ? peak(map) : 0));
     this.#message.textContent = "";
     this.setAttribute("ready", "");
     performance.mark("first-slice");
+    this.dispatchEvent(new Event("viewer-ready", { bubbles: true }));
+  }
+
+  // Show what the address asks for, and otherwise `start`.
+  open(start) {
+    this.start = start;
+    this.state = fromAddress(location.href, start, this.shape);
+    this.paint();
   }
 
   // Alter the state; pictures follow with the next frame, the address when it rests.
   change(some) {
     if (!this.state) return;
-    this.state = within({ ...this.state, ...some }, this.start, this.shape);
+    this.adopt(within({ ...this.state, ...some }, this.start, this.shape));
+    this.partner?.adopt(this.state);
+  }
+
+  adopt(state) {
+    this.state = state;
     this.repaint();
     clearTimeout(this.#rest);
     this.#rest = setTimeout(() => this.#settle(), REST);
@@ -72,8 +86,19 @@ class CaseViewer extends HTMLElement {
 
   // Tell the values of a voxel that is pointed at; of the one under the crosshair if null.
   hover(at) {
+    for (const viewer of [this, this.partner]) viewer?.point(at);
+  }
+
+  point(at) {
     this.#pointed = at;
     if (this.state) this.#tell();
+  }
+
+  // The plane that keys are for.
+  activate(axis) {
+    for (const viewer of [this, this.partner]) {
+      if (viewer) viewer.active = viewer.planes.find((plane) => plane.axes.axis === axis);
+    }
   }
 
   repaint() {
@@ -109,10 +134,11 @@ class CaseViewer extends HTMLElement {
     }
     for (const plane of this.planes) {
       for (const event of ["focusin", "pointerenter"]) {
-        plane.figure.addEventListener(event, () => (this.active = plane));
+        plane.figure.addEventListener(event, () => this.activate(plane.axes.axis));
       }
     }
-    listen(this, this.#keys(), this.#gone.signal);
+    if (!this.#dialog) return;
+    listen(this.closest("viewer-pair") ?? this, this.#keys(), this.#gone.signal);
     this.#buttons();
   }
 
@@ -129,7 +155,8 @@ class CaseViewer extends HTMLElement {
       h: () => this.change({ at: this.start.at }),
       "?": () => this.#help(),
     };
-    const without = [...(this.volumes.map ? "" : "[]mh"), ...(this.volumes.truth ? "" : "g")];
+    const has = (name) => this.querySelector(`input[name=${name}]`);
+    const without = [...(has("map") ? "" : "[]mh"), ...(has("truth") ? "" : "g")];
     for (const key of without) delete keys[key];
     return keys;
   }
@@ -170,6 +197,7 @@ class CaseViewer extends HTMLElement {
   #settle() {
     clearTimeout(this.#rest);
     this.solid.follow();
+    if (!this.#dialog) return; // the other one of the pair has the controls, and tells
     history.replaceState(history.state, "", toAddress(location.href, this.state, this.start));
     this.#say(this.#spoken());
   }

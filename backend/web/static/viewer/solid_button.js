@@ -7,7 +7,7 @@ const SENTENCES = {
 };
 
 export class SolidButton {
-  // `place` has the button, the section that it opens and a line for sentences; null where there is no bundle.
+  // `viewer` has the button and the section that it opens, or neither: where there is no bundle, and in a pair.
   constructor(viewer) {
     this.viewer = viewer;
     this.button = viewer.querySelector("[data-do=solid]");

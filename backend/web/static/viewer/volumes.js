@@ -9,16 +9,25 @@ export const PLANES = [
 
 const NAMES = { image: "scan", map: "map", mask: "truth" };
 
-// The grid of a case and its layers `scan`, `map` and `truth`, each a Uint8Array or null.
-export async function load({ volumes, layers, shape, spacing, stored }) {
+const asked = new Map(); // by address: the two viewers of a pair show one scan
+
+// The grid of a case and its layers `scan`, `map` and `truth`, each a Uint8Array or null. Of a pair, scan and truth
+// lie at `common`.
+export async function load({ volumes, common, layers, shape, spacing, stored }) {
   const grid = { shape: numbers(shape), spacing: numbers(spacing), stored, scan: null, map: null, truth: null };
   const names = layers.split(" ");
-  const loaded = await Promise.all(names.map((name) => fetchVolume(`${volumes}/${name}`, grid.shape)));
+  const address = (name) => `${name === "map" ? volumes : (common ?? volumes)}/${name}`;
+  const loaded = await Promise.all(names.map((name) => fetchOnce(address(name), grid.shape)));
   names.forEach((name, index) => (grid[NAMES[name]] = loaded[index]));
   return grid;
 }
 
 export const numbers = (text) => text.split(",").map(Number);
+
+function fetchOnce(address, shape) {
+  if (!asked.has(address)) asked.set(address, fetchVolume(address, shape));
+  return asked.get(address);
+}
 
 async function fetchVolume(address, [x, y, z]) {
   const answer = await fetch(address);
