@@ -12,12 +12,24 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from backend.commands import challenges, console, doctor, report, scoring, submissions, teams, users
+from backend.commands import (
+    challenges,
+    console,
+    doctor,
+    report,
+    samples,
+    scoring,
+    submissions,
+    teams,
+    users,
+)
 from backend.commands.console import Json
 from backend.config import Settings
 from backend.errors import MoodarenaError
 from backend.main import create_app
 from backend.migrate import newest_revision, upgrade
+
+challenges.challenges.command("sample")(samples.set_sample)
 
 app = typer.Typer(
     no_args_is_help=True,

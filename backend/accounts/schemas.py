@@ -86,5 +86,14 @@ class InvitationView(BaseModel):
     expires_at: float
 
 
+class OpenInvitation(BaseModel):
+    """An invitation that still admits somebody; the secret itself is not kept."""
+
+    id: str
+    made_by: str
+    created_at: float
+    expires_at: float
+
+
 class Joining(BaseModel):
     token: str = Field(max_length=200)

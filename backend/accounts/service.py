@@ -106,6 +106,21 @@ def set_password(session: Session, user: User, password: str) -> None:
     _shut_out(session, user)
 
 
+def change_password(platform: Platform, user: User, current: str, password: str, address: str) -> None:
+    """Replace one's own password; every session ends and every token is revoked, as in `set_password`.
+
+    Raises:
+        TooMany: too many attempts.
+        BadInput: the current password is another one, or the new one cannot be used.
+    """
+    try:
+        authenticate(platform, user.name, current, address)
+    except NotSignedIn as error:
+        raise BadInput("wrong_password", "This is not your current password.") from error
+    with platform.database.write() as session:
+        set_password(session, user, password)
+
+
 def set_role(session: Session, user: User, role: str) -> None:
     """Make somebody a participant or an organizer.
 

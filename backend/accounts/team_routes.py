@@ -1,6 +1,6 @@
 """Teams over HTTP."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from backend.accounts import schemas, teams
 from backend.accounts.dependencies import CurrentUser, Organizer, PlatformOf
@@ -38,6 +38,28 @@ def join(challenge: str, order: schemas.Joining, user: CurrentUser, platform: Pl
     """Join the team that an invitation is for."""
     with platform.database.write() as session:
         return schemas.TeamView.of(teams.join(session, challenge, user, order.token))
+
+
+@router.get("/team/invitations")
+def list_invitations(challenge: str, user: CurrentUser, platform: PlatformOf) -> list[schemas.OpenInvitation]:
+    """Your team's invitations that still admit somebody, without their secrets."""
+    with platform.database.read() as session:
+        team = teams.require_team(session, challenge, user)
+        return [schemas.OpenInvitation(**vars(one)) for one in teams.invitations_of(session, team)]
+
+
+@router.delete("/team/invitations/{invitation}", status_code=204, response_class=Response)
+def revoke_invitation(challenge: str, invitation: str, user: CurrentUser, platform: PlatformOf) -> None:
+    """End an invitation of your team."""
+    with platform.database.write() as session:
+        teams.revoke(session, challenge, user, invitation)
+
+
+@router.post("/team/leave", status_code=204, response_class=Response)
+def leave(challenge: str, user: CurrentUser, platform: PlatformOf) -> None:
+    """Leave your team; what was handed in stays its own."""
+    with platform.database.write() as session:
+        teams.leave(session, challenge, user)
 
 
 @router.get("/teams")

@@ -1,8 +1,9 @@
 """Teams: one per person and challenge; joined by an invitation that works once."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
@@ -11,13 +12,30 @@ from backend.audit import service as audit
 from backend.challenges import service as challenges
 from backend.db import now
 from backend.errors import BadInput, Conflict, NotFound
+from backend.models.submission import Submission
 from backend.models.team import Invitation, Membership, Team
 from backend.models.user import User
 
 INVITATION_SECONDS = 7 * 86400
 INVITATION_PREFIX = "join_"
 
+_COUNTED = Submission.kind == "counted"
 _loaded = selectinload(Team.members).joinedload(Membership.user)
+
+
+@dataclass(frozen=True)
+class OpenInvitation:
+    """An invitation that still admits somebody, without its secret."""
+
+    id: str
+    made_by: str
+    created_at: float
+    expires_at: float
+
+
+def founder_of(team: Team) -> str:
+    """The id of the member who was there first."""
+    return min(team.members, key=lambda member: member.id).user_id
 
 
 def create(session: Session, challenge_id: str, user: User, name: str) -> Team:
@@ -130,6 +148,75 @@ def join(session: Session, challenge_id: str, user: User, secret: str) -> Team:
     _use(session, invitation, user)
     _admit(session, team, user)
     return get(session, team.id)
+
+
+def invitations_of(session: Session, team: Team) -> Sequence[OpenInvitation]:
+    """The team's invitations that still admit somebody, those that end first in front."""
+    living = select(Invitation, User.name).join(User, User.id == Invitation.created_by)
+    found = session.execute(living.where(*_is_open(team)).order_by(Invitation.expires_at))
+    return [OpenInvitation(_public_id(row), name, row.created_at, row.expires_at) for row, name in found]
+
+
+def revoke(session: Session, challenge_id: str, user: User, invitation_id: str) -> None:
+    """End an invitation of the user's team; any member may.
+
+    Raises:
+        NotFound: the user has no team in this challenge, or it has no such invitation.
+    """
+    team = require_team(session, challenge_id, user)
+    open_ones = session.scalars(select(Invitation).where(*_is_open(team)))
+    found = next((row for row in open_ones if _public_id(row) == invitation_id), None)
+    if found is None:
+        raise NotFound("no_such_invitation", "Your team has no such open invitation.")
+    session.delete(found)
+    session.flush()
+
+
+def _is_open(team: Team) -> tuple[ColumnElement[bool], ...]:
+    return Invitation.team_id == team.id, Invitation.used_by.is_(None), Invitation.expires_at > now()
+
+
+def _public_id(invitation: Invitation) -> str:
+    # The secret is 256 random bits: the beginning of its hash helps nobody to find it.
+    return invitation.token_hash[:24]
+
+
+def may_leave(session: Session, team: Team, user: User) -> str | None:
+    """Why the user has to stay in the team; None if they may leave it."""
+    if _count(session, Submission.team_id == team.id, Submission.user_id == user.id, _COUNTED):
+        return (
+            "You handed in counted submissions for this team, so that you cannot start anew in another one. "
+            "Ask the organizers."
+        )
+    if len(team.members) == 1 and _count(session, Submission.team_id == team.id):
+        return (
+            "You are the last member of a team that has submissions. Invite somebody first, who then stays."
+        )
+    return None
+
+
+def leave(session: Session, challenge_id: str, user: User) -> None:
+    """End a membership. A team without submissions goes with its last member, and its name is free again.
+
+    What was handed in stays the team's. Invitations that the user made end.
+
+    Raises:
+        NotFound: the user has no team in this challenge.
+        Conflict: the user has to stay; see `may_leave`.
+    """
+    team = require_team(session, challenge_id, user)
+    session.scalars(select(Team).where(Team.id == team.id).with_for_update()).one()
+    team = get(session, team.id)
+    if reason := may_leave(session, team, user):
+        raise Conflict("cannot_leave", reason)
+    session.execute(delete(Invitation).where(*_is_open(team), Invitation.created_by == user.id))
+    session.execute(delete(Membership).where(Membership.team_id == team.id, Membership.user_id == user.id))
+    if len(team.members) == 1:
+        session.execute(delete(Team).where(Team.id == team.id))
+
+
+def _count(session: Session, *conditions: ColumnElement[bool]) -> int:
+    return session.scalars(select(func.count()).select_from(Submission).where(*conditions)).one()
 
 
 def approve(session: Session, challenge_id: str, team_id: str, actor: User, reason: str = "") -> Team:

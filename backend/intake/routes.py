@@ -7,12 +7,13 @@ from fastapi import APIRouter, BackgroundTasks, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from backend.accounts.dependencies import CurrentUser, PlatformOf
-from backend.intake import schemas, service, streams, uploads
+from backend.intake import sample_routes, schemas, service, streams, uploads
 from backend.intake.wake import announce
 from backend.results.schemas import SubmissionView
 from backend.results.service import submission_view
 
 router = APIRouter(tags=["intake"])
+router.include_router(sample_routes.router)
 
 
 @router.post("/uploads", status_code=201)

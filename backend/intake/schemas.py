@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from backend.intake.uploads import MAXIMUM_PATCH
+from backend.models.sample import WorkingSample
 from backend.models.upload import Upload
 
 
@@ -51,6 +52,18 @@ class NewSubmission(BaseModel):
     kind: Literal["toy", "counted"]
     task: str | None = Field(default=None, max_length=40)
     title: str = Field(default="", max_length=200)
+
+
+class SampleView(BaseModel):
+    """The working sample of a challenge; `size` in bytes."""
+
+    title: str
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, sample: WorkingSample) -> "SampleView":
+        return cls(title=sample.title, size=sample.archive_size, sha256=sample.archive_sha256)
 
 
 class BlobView(BaseModel):

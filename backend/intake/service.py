@@ -10,7 +10,7 @@ from backend.audit import service as audit
 from backend.challenges import service as challenges
 from backend.db import now
 from backend.errors import BadInput, Conflict, Forbidden, NotFound, QuotaExceeded, TooMany
-from backend.intake import uploads
+from backend.intake import samples, uploads
 from backend.models.run import Run
 from backend.models.submission import Submission, Transition
 from backend.models.team import Membership, Team
@@ -58,16 +58,7 @@ def submit(
         QuotaExceeded: the team has had all its counted submissions of this task.
         TooMany: the team has had all its toy submissions of this hour.
     """
-    rules = challenges.get(session, challenge_id).spec
-    _check_order(rules, kind, task, title)
-    team = _locked_team(session, challenge_id, user)
-    if team.approved_at is None:
-        raise Forbidden("team_not_approved", "Your team waits for the organizers' approval.")
-    if kind == "counted":
-        check_open(session, rules)
-        _check_quota(session, rules, team, str(task))
-    else:
-        _check_toy_rate(session, rules, team)
+    team = _admitted(session, user, challenge_id, kind, task, title)
     upload = uploads.consume(session, storage, user, challenge_id, upload_id)
     submission = Submission(
         challenge_id=challenge_id,
@@ -79,9 +70,52 @@ def submit(
         archive_sha256=upload.sha256,
         archive_size=upload.size,
     )
+    return _entered(session, submission, "submitted")
+
+
+def submit_sample(session: Session, user: User, challenge_id: str) -> Submission:
+    """A toy submission of the challenge's working sample; announce it after the commit.
+
+    Raises:
+        NotFound: there is no such challenge, it has no sample, or the user has no team.
+        Forbidden: the team was not approved.
+        TooMany: the team has had all its toy submissions of this hour.
+    """
+    sample = samples.require(session, challenge_id)
+    team = _admitted(session, user, challenge_id, "toy", None, "")
+    submission = Submission(
+        challenge_id=challenge_id,
+        team_id=team.id,
+        user_id=user.id,
+        kind="toy",
+        title=sample.title,
+        archive_sha256=sample.archive_sha256,
+        archive_size=sample.archive_size,
+    )
+    return _entered(session, submission, "submitted, the working sample")
+
+
+def _admitted(
+    session: Session, user: User, challenge_id: str, kind: str, task: str | None, title: str
+) -> Team:
+    """The user's team, locked, if it may hand this in now."""
+    rules = challenges.get(session, challenge_id).spec
+    _check_order(rules, kind, task, title)
+    team = _locked_team(session, challenge_id, user)
+    if team.approved_at is None:
+        raise Forbidden("team_not_approved", "Your team waits for the organizers' approval.")
+    if kind == "counted":
+        check_open(session, rules)
+        _check_quota(session, rules, team, str(task))
+    else:
+        _check_toy_rate(session, rules, team)
+    return team
+
+
+def _entered(session: Session, submission: Submission, cause: str) -> Submission:
     session.add(submission)
     session.flush()
-    session.add(Transition(submission_id=submission.id, before="", after="verify", cause="submitted"))
+    session.add(Transition(submission_id=submission.id, before="", after="verify", cause=cause))
     await_verification(session, submission)
     return submission
 

@@ -7,7 +7,17 @@ from fastapi import APIRouter, Query
 from backend.accounts.dependencies import CurrentUser, OptionalUser, Organizer, PlatformOf
 from backend.challenges import service as challenges
 from backend.paging import After, Limit, Page
-from backend.results import board_routes, comparison, event_routes, picture_routes, service, versions
+from backend.results import (
+    board_routes,
+    category_routes,
+    comparison,
+    event_routes,
+    listing_routes,
+    picture_routes,
+    reveal_routes,
+    service,
+    versions,
+)
 from backend.results.schemas import (
     Comparison,
     ScoringView,
@@ -16,11 +26,15 @@ from backend.results.schemas import (
     ToyStatistics,
 )
 from backend.results.toy_statistics import toy_statistics
+from backend.results.waiting import with_estimates
 
 router = APIRouter(tags=["results"])
 router.include_router(picture_routes.router)
 router.include_router(board_routes.router)
+router.include_router(category_routes.router)
 router.include_router(event_routes.router)
+router.include_router(reveal_routes.router)
+router.include_router(listing_routes.router)
 
 VersionNumber = Annotated[int, Query(ge=1, le=1_000_000)]
 
@@ -38,14 +52,16 @@ def list_submissions(
     with platform.database.read() as session:
         if everybody:
             return service.list_everything(session, user, challenge, limit=limit, after=after)
-        return service.list_submissions(session, user, challenge, limit, after)
+        found = service.list_submissions(session, user, challenge, limit, after)
+        return Page(items=with_estimates(session, found.items), next=found.next)
 
 
 @router.get("/submissions/{submission}")
 def show_submission(submission: str, user: CurrentUser, platform: PlatformOf) -> SubmissionView:
     """One submission: states, runs, toy results, and the scores that are public."""
     with platform.database.read() as session:
-        return service.submission_view(session, service.find_submission(session, submission, user), user)
+        found = service.find_submission(session, submission, user)
+        return with_estimates(session, [service.submission_view(session, found, user)])[0]
 
 
 @router.get("/submissions/{submission}/toy/statistics")

@@ -3,7 +3,9 @@
 from datetime import date
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, computed_field
+
+from submissions.remedies import remedy
 
 
 class TeamName(BaseModel):
@@ -12,10 +14,18 @@ class TeamName(BaseModel):
 
 
 class FailureView(BaseModel):
-    """Why a submission failed: a stable code, and what to change."""
+    """Why a submission failed: a stable code, what was wrong, what to change, and a command that shows it."""
 
     code: str
     message: str
+
+    @computed_field
+    def remedy(self) -> str:
+        return remedy(self.code).change
+
+    @computed_field
+    def command(self) -> str:
+        return remedy(self.code).command
 
 
 class TransitionView(BaseModel):
@@ -40,6 +50,7 @@ class RunView(BaseModel):
     shard: int | None
     state: str
     attempt: int | None
+    cases: int = 0
     started_at: float | None = None
     wall_seconds: float | None
     peak_memory: int | None
@@ -135,8 +146,17 @@ class OperatorView(BaseModel):
     runs: list[OperatorRun]
 
 
+class EstimateView(BaseModel):
+    """Minutes until a submission is over, from past runs; `text` says it in words."""
+
+    low: int
+    likely: int
+    high: int
+    text: str
+
+
 class SubmissionSummary(BaseModel):
-    """One line of a list of submissions."""
+    """One line of a list of submissions; `estimate` is None where there is nothing to go on."""
 
     id: str
     challenge: str
@@ -149,6 +169,7 @@ class SubmissionSummary(BaseModel):
     finished_at: float | None
     failure: FailureView | None
     queue_position: int | None
+    estimate: EstimateView | None = None
 
 
 class SubmissionView(SubmissionSummary):

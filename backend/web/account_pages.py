@@ -92,12 +92,34 @@ def account(request: Request, user: CurrentUser, platform: PlatformOf) -> Respon
 
 
 def _account(
-    request: Request, user: User, platform: Platform, error: MoodarenaError | None = None, secret: str = ""
+    request: Request,
+    user: User,
+    platform: Platform,
+    error: MoodarenaError | None = None,
+    password_error: MoodarenaError | None = None,
+    secret: str = "",
 ) -> Response:
     with platform.database.read() as session:
         tokens = service.tokens_of(session, user)
-    status = error.status if error else 200
-    return page(request, "account.html", user, status, tokens=tokens, error=error, secret=secret)
+    problem = error or password_error
+    told = {"tokens": tokens, "error": error, "password_error": password_error, "secret": secret}
+    return page(request, "account.html", user, problem.status if problem else 200, **told)
+
+
+@router.post("/account/password")
+def change_password(
+    request: Request,
+    user: CurrentUser,
+    platform: PlatformOf,
+    password: Password = "",
+    new_password: Password = "",
+) -> Response:
+    try:
+        service.change_password(platform, user, password, new_password, client_address(request))
+    except MoodarenaError as error:
+        return _account(request, user, platform, password_error=error)
+    # All sessions ended, this one too: who knew the password begins a new one.
+    return _welcome(platform, user, "/account")
 
 
 @router.post("/account/tokens")

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
@@ -119,6 +120,26 @@ def _size(count: int | None) -> str:
     return f"{value:.0f} {_UNITS[unit]}" if unit == 0 or value >= 100 else f"{value:.3g} {_UNITS[unit]}"
 
 
+def _away(moment: datetime | float, now: float) -> str:
+    """How far a moment is from now: "in 12 days", "5 h ago"."""
+    seconds = (moment.timestamp() if isinstance(moment, datetime) else moment) - now
+    for unit, length in (("day", 86400), ("h", 3600), ("min", 60)):
+        if abs(seconds) >= 2 * length or unit == "min":
+            number = round(abs(seconds) / length)
+            text = f"{number} {unit}s" if unit == "day" else f"{number} {unit}"
+            return f"in {text}" if seconds >= 0 else f"{text} ago"
+    raise AssertionError("every time has a unit")
+
+
+def _with_code(text: str) -> Markup:
+    """A sentence whose words in backticks are code."""
+    parts = text.split("`")
+    marked = [
+        Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts)
+    ]
+    return Markup("").join(marked)
+
+
 def _figure(value: float | None, decimals: int = 3) -> str:
     return "–" if value is None else f"{value:.{decimals}f}"
 
@@ -148,6 +169,8 @@ def _make_environment() -> Environment:
         "duration": _duration,
         "size": _size,
         "figure": _figure,
+        "away": _away,
+        "with_code": _with_code,
         "ordinal": _ordinal,
         "outcomes": _outcomes,
         "words": lambda state: STATE_WORDS.get(state, state),

@@ -1,26 +1,61 @@
 """Handing in, the list of submissions, one submission, and the viewer of a toy case."""
 
+from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Form, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from backend.accounts.dependencies import CurrentUser, Identity, PlatformOf, identify
 from backend.challenges import service as challenges
-from backend.errors import MoodarenaError, NotFound, NotSignedIn
+from backend.errors import BadInput, MoodarenaError, NotFound, NotSignedIn
 from backend.intake import service as intake
 from backend.intake import uploads
 from backend.intake.wake import announce
 from backend.models.user import User
-from backend.paging import After
 from backend.platform import Platform
 from backend.results import pictures, service, volumes
+from backend.results.listing import Asked, Wish, table
 from backend.results.toy_files import ToyFiles, toy_files
+from backend.results.waiting import with_estimates
 from backend.web import form_upload
-from backend.web.challenge_pages import card
+from backend.web.cards import card
 from backend.web.rendering import page, see
 
 router = APIRouter()
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the same table is seen otherwise."""
+
+    challenge: str
+    wish: Wish
+
+    def page(self, **changed: object) -> str:
+        """This page, with something of the wish changed; another filter or order begins at its first page."""
+        parameters = urlencode(self.wish.parameters(**({"page": 1} | changed)))
+        return f"/challenges/{self.challenge}/submissions" + (f"?{parameters}" if parameters else "")
+
+    def sorted(self, by: str) -> str:
+        """Sorted by a column; by the one that it is sorted by already, the other way round."""
+        if by != self.wish.sort:
+            return self.page(sort=by, order="")
+        return self.page(order="asc" if self.wish.descends else "desc")
+
+    def direction(self, by: str) -> str | None:
+        """What `aria-sort` says of a column."""
+        if by != self.wish.sort:
+            return None
+        return "descending" if self.wish.descends else "ascending"
+
+    def api(self, form: str) -> str:
+        """The same for programs."""
+        parameters = {**self.wish.parameters(page=1), **({"format": form} if form == "csv" else {})}
+        path = f"/api/v1/challenges/{self.challenge}/submissions"
+        return path + (f"?{urlencode(parameters)}" if parameters else "")
+
 
 Short = Annotated[str, Form(max_length=300)]
 MIDDLE_AXIS = 2
@@ -95,21 +130,47 @@ def submit(
     return see(f"/submissions/{row.id}")
 
 
+@router.post("/challenges/{challenge}/sample")
+def submit_sample(
+    challenge: str, request: Request, user: CurrentUser, platform: PlatformOf, background: BackgroundTasks
+) -> Response:
+    try:
+        with platform.database.write() as session:
+            row = intake.submit_sample(session, user, challenge)
+    except MoodarenaError as error:
+        return _submit_form(challenge, request, user, platform, error)
+    background.add_task(announce, platform)
+    return see(f"/submissions/{row.id}")
+
+
 @router.get("/challenges/{challenge}/submissions")
 def list_submissions(
-    challenge: str, request: Request, user: CurrentUser, platform: PlatformOf, after: After = ""
+    challenge: str, request: Request, user: CurrentUser, platform: PlatformOf, wish: Asked
 ) -> Response:
     with platform.database.read() as session:
         found = card(session, challenges.get(session, challenge), user)
-        listed = service.list_submissions(session, user, challenge, after=after)
-    return page(request, "submissions.html", user, card=found, page=listed, first=not after)
+        shown = table(session, user, challenge, wish)
+    here = Addresses(challenge, wish)
+    return page(request, "submissions.html", user, card=found, table=shown, wish=wish, at=here)
+
+
+@router.get("/challenges/{challenge}/submissions/compare")
+def choose_two(
+    challenge: str, user: CurrentUser, id: Annotated[list[str] | None, Query()] = None
+) -> Response:
+    """From two ticks in the table to the page that compares them."""
+    chosen = id or []
+    if len(chosen) != 2:
+        raise BadInput("choose_two", f"Tick two submissions to compare; {len(chosen)} were ticked.")
+    return see("/submissions/compare?" + urlencode({"a": chosen[0], "b": chosen[1]}))
 
 
 @router.get("/submissions/{submission}")
 def show_submission(submission: str, request: Request, user: CurrentUser, platform: PlatformOf) -> Response:
     with platform.database.read() as session:
         row = service.find_submission(session, submission, user)
-        view, rules = service.submission_view(session, row, user), row.challenge.spec
+        (view,) = with_estimates(session, [service.submission_view(session, row, user)])
+        rules = row.challenge.spec
     return page(request, "submission.html", user, view=view, rules=rules)
 
 

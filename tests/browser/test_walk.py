@@ -9,6 +9,7 @@ from backend.intake import uploads
 from backend.models.submission import Submission
 from backend.models.upload import Upload
 from backend.models.user import User
+from tests.archives import Image, save, tar
 from tests.browser.conftest import Site, Tab
 from tests.unit.backend.world import PASSWORD, World
 
@@ -48,9 +49,9 @@ def only_submission(world: World) -> Submission:
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
-    path = tmp_path / "image.tar.gz"
-    path.write_bytes(os.urandom(3_000_001))
-    return path
+    """A saved image of some 3 MB."""
+    layer = tar(("workspace/weights", os.urandom(3_000_000)))
+    return save(tmp_path / "image.tar.gz", Image(layers=[layer]).docker(), compress=True)
 
 
 @pytest.mark.parametrize("javascript", [True, False])
@@ -134,7 +135,7 @@ def test_an_upload_goes_on_where_it_stopped_when_the_same_file_is_chosen_again(
         "request", lambda request: sent.append((request.method, request.headers.get("upload-offset")))
     )
     tab.page.get_by_label("Archive").set_input_files(archive)
-    tab.page.get_by_role("button", name="Upload", exact=True).click()
+    tab.page.get_by_role("button", name="Go on with the upload").click()
     expect(tab.page.get_by_text("complete, kept until")).to_be_visible(timeout=LONG)
     assert ("PATCH", "1000000") in sent
     assert not [method for method, _ in sent if method == "POST"]

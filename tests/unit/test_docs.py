@@ -12,6 +12,7 @@ from backend.cli import app as operators
 from backend.config import Settings
 from submissions.cli import app as participants
 from submissions.contract import Code, general_message
+from submissions.remedies import remedy
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -101,13 +102,14 @@ def test_every_setting_is_documented() -> None:
         assert f"`MOODARENA_{field.upper()}`" in said, field
 
 
-def test_participants_are_told_every_code_and_its_sentence() -> None:
+def test_participants_are_told_every_code_its_sentence_and_its_remedy() -> None:
     text = (ROOT / "docs" / "participants.md").read_text(encoding="utf-8")
     for code in Code:
-        sentence = general_message(code).replace("|", "\\|")
-        assert f"| `{code}` | {sentence} |" in text, (
-            f"the row of {code} in docs/participants.md is not up to date"
-        )
+        helps = remedy(code)
+        command = f" `{helps.command}`" if helps.command else ""
+        row = [f"`{code}`", general_message(code), f"{helps.change}{command}"]
+        told = " | ".join(cell.replace("|", "\\|") for cell in row)
+        assert f"| {told} |" in text, f"the row of {code} in docs/participants.md is not up to date"
 
 
 def test_the_architecture_names_every_room() -> None:

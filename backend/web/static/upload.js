@@ -1,83 +1,130 @@
-// Sends an archive in pieces that survive a broken line; choosing the same file again goes on where it stopped.
-// Without JavaScript the form sends it whole.
+// <archive-upload>: around the plain form, which sends the file whole where there is no JavaScript. Files are
+// dropped or chosen, looked at, and sent in pieces; what was begun before goes on with the same file.
 
-import { Sha256 } from "/static/sha256.js";
+import { inspect, size } from "/static/preflight.js";
+import { Cancelled, Sending } from "/static/sending.js";
 
-const READ = 4 << 20;
-const TRIES = 8;
-const form = document.getElementById("upload");
-const progress = document.getElementById("progress");
+const TOLD = { reading: "Reading the file", sending: "Sending", waiting: "The line is broken; trying again …" };
 
-form?.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const button = form.querySelector("button");
-  button.disabled = true;
-  progress.hidden = false;
-  try {
-    await send(form.elements.archive.files[0]);
-    location.reload();
-  } catch (problem) {
-    tell(0, problem.message);
-    button.disabled = false;
+class ArchiveUpload extends HTMLElement {
+  connectedCallback() {
+    this.form = this.querySelector("form");
+    this.input = this.form.elements.archive;
+    this.start = this.form.querySelector("button");
+    this.progress = this.querySelector(".progress");
+    this.verdict = this.querySelector(".verdict");
+    this.known = [...document.querySelectorAll("[data-upload]")].map(({ dataset }) => ({
+      id: dataset.upload, sha256: dataset.sha256, name: dataset.name, size: Number(dataset.size), state: dataset.state,
+    }));
+    this.input.addEventListener("change", () => this.look());
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.send();
+    });
+    for (const [name, action] of [["pause", () => this.pause()], ["cancel", () => this.sending?.cancel()]]) {
+      this.querySelector(`button.${name}`).addEventListener("click", action);
+    }
+    this.takeDrops();
+    this.setAttribute("ready", "");
+    if (this.input.files.length) this.look(); // a browser may keep the choice over a reload
   }
-});
 
-function tell(share, text) {
-  progress.querySelector("progress").value = share;
-  progress.querySelector("[role=status]").textContent = text;
-}
+  takeDrops() {
+    this.addEventListener("dragover", (event) => {
+      if (this.sending) return;
+      event.preventDefault();
+      this.toggleAttribute("over", true);
+    });
+    this.addEventListener("dragleave", () => this.toggleAttribute("over", false));
+    this.addEventListener("drop", (event) => {
+      event.preventDefault();
+      this.toggleAttribute("over", false);
+      if (this.sending || !event.dataTransfer.files.length) return;
+      this.input.files = event.dataTransfer.files;
+      this.look();
+    });
+  }
 
-async function send(file) {
-  const sha256 = await digest(file);
-  let upload = await begin(file, sha256);
-  for (let tries = 0; upload.state === "open"; ) {
-    tell(upload.offset / file.size, `${percent(upload.offset, file.size)} sent`);
-    const piece = file.slice(upload.offset, upload.offset + upload.chunk);
+  // What the chosen file looks like; resolves to whether it may be sent.
+  async look() {
+    const file = this.input.files[0];
+    this.problem = file ? await inspect(file, Number(this.dataset.limit)).catch(unreadable) : null;
+    if (file !== this.input.files[0]) return false; // another one was chosen meanwhile
+    this.looked = file;
+    this.start.textContent = this.problem ? "Upload anyway" : this.waiting(file) ? "Go on with the upload" : "Upload";
+    this.start.hidden = Boolean(this.problem?.sure);
+    if (this.problem) this.say(this.problem.text, this.problem.sure ? "problem" : "notice");
+    else this.say(file ? this.welcome(file) : "");
+    return Boolean(file) && !this.problem?.sure;
+  }
+
+  waiting(file) {
+    return this.known.find((upload) => upload.state === "open" && file && upload.size === file.size && upload.name === file.name);
+  }
+
+  welcome(file) {
+    const other = this.known.find((upload) => upload.state === "open" && upload.name === file.name && upload.size !== file.size);
+    if (other) return `This is another file than the ${file.name} that waits: that one has ${size(other.size)}. It is sent from its beginning.`;
+    return `${file.name}, ${size(file.size)}: looks like a saved image.`;
+  }
+
+  say(text, kind = "quiet") {
+    this.verdict.className = `verdict ${kind}`;
+    this.verdict.textContent = text;
+  }
+
+  async send() {
+    const file = this.input.files[0];
+    if (this.sending || (this.looked !== file && !(await this.look()))) return;
+    const csrf = this.form.elements.csrf.value;
+    this.sending = new Sending(file, this.dataset.challenge, csrf, this.known, (...how) => this.tell(...how));
+    this.busy(true);
+    this.say("");
     try {
-      upload = await call("PATCH", `/uploads/${upload.id}`, piece, {
-        "Content-Type": "application/octet-stream",
-        "Upload-Offset": String(upload.offset),
-      });
-      tries = 0;
+      await this.sending.run();
+      location.reload();
     } catch (problem) {
-      if (++tries === TRIES || (problem.status && problem.status < 500 && problem.status !== 409)) throw problem;
-      tell(upload.offset / file.size, "The line is broken; trying again …");
-      await new Promise((resolve) => setTimeout(resolve, 500 * 2 ** tries));
-      upload = await call("GET", `/uploads/${upload.id}`).catch(() => upload);
+      if (problem instanceof Cancelled) return location.reload();
+      this.busy(false);
+      this.sending = null;
+      this.say(`${problem.message} What has arrived stays; “Upload” goes on there.`, "problem");
     }
   }
-  if (upload.state !== "complete") throw new Error("The archive arrived damaged. Upload it again.");
-}
 
-async function digest(file) {
-  const sum = new Sha256();
-  for (let at = 0; at < file.size; at += READ) {
-    sum.update(new Uint8Array(await file.slice(at, at + READ).arrayBuffer()));
-    tell(at / file.size, `Reading the file: ${percent(at, file.size)}`);
-    await new Promise((resolve) => setTimeout(resolve));
+  busy(sending) {
+    this.progress.hidden = !sending;
+    this.start.hidden = sending;
+    this.input.disabled = sending;
   }
-  return sum.hex();
+
+  pause() {
+    const button = this.querySelector("button.pause");
+    if (this.sending.paused) {
+      this.sending.goOn();
+      button.textContent = "Pause";
+    } else {
+      this.sending.pause();
+      button.textContent = "Go on";
+      this.progress.querySelector(".figures").textContent = "Paused.";
+    }
+  }
+
+  tell(phase, done, whole, rate) {
+    this.progress.querySelector("progress").value = done / whole;
+    const left = phase === "sending" && rate ? `, ${size(rate)}/s, ${duration((whole - done) / rate)} left` : "";
+    const percent = `${Math.floor((100 * done) / whole)} %`;
+    const figures = phase === "waiting" ? "" : `${percent} of ${size(whole)}${left}`;
+    this.progress.querySelector(".figures").textContent = figures;
+    const status = this.progress.querySelector("[role=status]"); // a screen reader hears the phase, not each figure
+    if (status.textContent !== TOLD[phase]) status.textContent = TOLD[phase];
+  }
 }
 
-async function begin(file, sha256) {
-  const same = [...document.querySelectorAll("[data-upload]")].find((item) => item.dataset.sha256 === sha256);
-  if (same) return call("GET", `/uploads/${same.dataset.upload}`);
-  const order = { challenge: form.dataset.challenge, file_name: file.name, size: file.size, sha256 };
-  return call("POST", "/uploads", JSON.stringify(order), { "Content-Type": "application/json" });
+const unreadable = () => ({ text: "The file cannot be read here. Choose it again.", sure: true });
+
+function duration(seconds) {
+  if (seconds < 60) return `${Math.ceil(seconds)} s`;
+  return seconds < 3600 ? `${Math.ceil(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h ${Math.ceil((seconds % 3600) / 60)} min`;
 }
 
-async function call(method, path, body, headers = {}) {
-  const answer = await fetch(`/api/v1${path}`, {
-    method,
-    body,
-    headers: { ...headers, "X-CSRF-Token": form.elements.csrf.value },
-  });
-  const content = await answer.json().catch(() => ({}));
-  if (answer.ok) return content;
-  const message = content.error?.message ?? `The server answered ${answer.status}.`;
-  throw Object.assign(new Error(message), { status: answer.status });
-}
-
-function percent(part, whole) {
-  return `${Math.floor((100 * part) / whole)} %`;
-}
+customElements.define("archive-upload", ArchiveUpload);

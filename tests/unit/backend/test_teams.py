@@ -1,7 +1,9 @@
 import pytest
 from fastapi.testclient import TestClient
+from httpx import Response
 
-from backend.models.team import Invitation
+from backend.models.team import Invitation, Team
+from backend.models.user import User
 from tests.unit.backend.world import World
 
 TEAM = "/api/v1/challenges/demo/team"
@@ -109,3 +111,63 @@ def test_there_is_no_team_in_a_challenge_that_is_not_there(
     path = "/api/v1/challenges/absent/teams"
     assert client.post(path, json={"name": "Alpha"}, headers=people["ada"]).status_code == 404
     assert client.get(TEAM, headers=people["ada"]).json()["error"]["code"] == "no_team"
+
+
+def error(answer: Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["error"]["code"]
+
+
+def test_open_invitations_are_listed_without_their_secret_and_revoked_by_any_member(
+    client: TestClient, people: dict[str, dict[str, str]]
+) -> None:
+    client.post(f"{TEAM}s", json={"name": "Alpha"}, headers=people["ada"])
+    first, second = invited(client, people["ada"]), invited(client, people["ada"])
+    assert join(client, people["bob"], first)[0] == 200
+    answer = client.get(f"{TEAM}/invitations", headers=people["bob"])
+    (listed,) = answer.json()
+    assert listed["made_by"] == "ada"
+    assert second not in answer.text
+    path = f"{TEAM}/invitations/{listed['id']}"
+    assert error(client.delete(path, headers=people["eve"])) == (404, "no_team")
+    assert client.delete(path, headers=people["bob"]).status_code == 204
+    assert error(client.delete(path, headers=people["bob"])) == (404, "no_such_invitation")
+    assert join(client, people["eve"], second) == (404, "no_such_invitation")
+
+
+def test_a_member_leaves_takes_their_invitations_along_and_may_join_elsewhere(
+    client: TestClient, people: dict[str, dict[str, str]]
+) -> None:
+    client.post(f"{TEAM}s", json={"name": "Alpha"}, headers=people["ada"])
+    join(client, people["bob"], invited(client, people["ada"]))
+    by_bob = invited(client, people["bob"])
+    assert client.post(f"{TEAM}/leave", headers=people["bob"]).status_code == 204
+    assert error(client.get(TEAM, headers=people["bob"])) == (404, "no_team")
+    assert join(client, people["eve"], by_bob) == (404, "no_such_invitation")
+    assert client.post(f"{TEAM}s", json={"name": "Beta"}, headers=people["bob"]).status_code == 201
+
+
+def test_an_empty_team_goes_with_its_last_member_and_one_with_submissions_keeps_them(
+    client: TestClient, world: World, people: dict[str, dict[str, str]]
+) -> None:
+    client.post(f"{TEAM}s", json={"name": "Alpha"}, headers=people["ada"])
+    invited(client, people["ada"])
+    assert client.post(f"{TEAM}/leave", headers=people["ada"]).status_code == 204
+    assert client.post(f"{TEAM}s", json={"name": "Alpha"}, headers=people["bob"]).status_code == 201
+    with world.read() as session:
+        team, bob = session.query(Team).one(), session.query(User).filter_by(name="bob").one()
+    world.submission(team, bob)
+    assert error(client.post(f"{TEAM}/leave", headers=people["bob"])) == (409, "cannot_leave")
+
+
+def test_who_handed_in_a_counted_submission_stays(
+    client: TestClient, world: World, people: dict[str, dict[str, str]]
+) -> None:
+    client.post(f"{TEAM}s", json={"name": "Alpha"}, headers=people["ada"])
+    join(client, people["bob"], invited(client, people["ada"]))
+    with world.read() as session:
+        team, bob = session.query(Team).one(), session.query(User).filter_by(name="bob").one()
+    world.submission(team, bob, kind="counted", task="pixel")
+    answer = client.post(f"{TEAM}/leave", headers=people["bob"])
+    assert error(answer) == (409, "cannot_leave")
+    assert "start anew" in answer.json()["error"]["message"]
+    assert client.post(f"{TEAM}/leave", headers=people["ada"]).status_code == 204
