@@ -49,7 +49,7 @@ def basis_of(session: Session, challenge: Challenge) -> Basis | None:
 
     A submission that was run or scored anew has other runs and other scores, with other times.
     """
-    version = versions.current(session, challenge.id)
+    version = versions.public(session, challenge)
     tasks = [name for name in challenge.spec.tasks if name in version.policy]
     entries = {task: entries_of(session, challenge, task) for task in tasks}
     every = [entry for found in entries.values() for entry in found]

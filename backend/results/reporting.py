@@ -98,7 +98,7 @@ def _gathered(database: Database, basis: Basis) -> Study | None:
     """The study of exactly what the report shall hang on; None if results are others by now."""
     with database.read() as session:
         challenge = session.get_one(Challenge, basis.challenge)
-        study = study_of(session, challenge)
+        study = study_of(session, challenge, versions.public(session, challenge).number)
         session.expire_all()
         return study if basis_of(session, session.get_one(Challenge, basis.challenge)) == basis else None
 

@@ -9,10 +9,12 @@ from backend.challenges import service as challenges
 from backend.paging import After, Limit, Page
 from backend.results import (
     board_routes,
+    category_routes,
     comparison,
     event_routes,
     listing_routes,
     picture_routes,
+    reveal_routes,
     service,
     versions,
 )
@@ -29,7 +31,12 @@ from backend.results.waiting import with_estimates
 router = APIRouter(tags=["results"])
 router.include_router(picture_routes.router)
 router.include_router(board_routes.router)
+router.include_router(category_routes.router)
+router.include_router(category_routes.router)
 router.include_router(event_routes.router)
+router.include_router(report_routes.router)
+router.include_router(hidden_routes.router)
+router.include_router(reveal_routes.router)
 router.include_router(listing_routes.router)
 
 VersionNumber = Annotated[int, Query(ge=1, le=1_000_000)]

@@ -96,6 +96,7 @@ def _told(
         "reasons": reasons(board),
         "figure": _figure(board, challenge.spec),
         "public": disclosure.board_is_public(challenge.spec, moment),
+        "categories": disclosure.categories_are_public(challenge.spec, moment),
         "validated": any(figure is not None for row in board.rows for figure in row.validation.values()),
         "mine": mine.name if mine else None,
         "today": str(today),

@@ -4,7 +4,9 @@ from fastapi import APIRouter
 
 from backend.web import (
     account_pages,
+    analysis_pages,
     board_pages,
+    category_pages,
     challenge_pages,
     compare_pages,
     organizer_pages,
@@ -20,5 +22,7 @@ for part in (
     compare_pages,
     submission_pages,
     organizer_pages,
+    analysis_pages,
+    category_pages,
 ):
     router.include_router(part.router)

@@ -85,10 +85,11 @@ class Canvas:
         height: float,
         *,
         told: str | None = None,
+        within: ElementTree.Element | None = None,
         **attributes: str | float,
     ) -> None:
         """A rectangle with its upper left corner at (x, y)."""
-        self.add("rect", None, told, x=x, y=y, width=width, height=height, **attributes)
+        self.add("rect", within, told, x=x, y=y, width=width, height=height, **attributes)
 
     def line(
         self, x1: float, y1: float, x2: float, y2: float, *, faint: bool = False, width: float = 1.0

@@ -1,6 +1,7 @@
 """Values by two groupings, such as anomaly category and method."""
 
 from collections.abc import Sequence
+from xml.etree import ElementTree
 
 from scoring.report.figures.axes import Rows, Values, checked, defined, label, rows, said, same_length, ticks
 from scoring.report.figures.canvas import FAINT, WIDTH, Canvas, nothing
@@ -22,12 +23,14 @@ def heat_map(
     title: str = "Values by category and entrant",
     unit: str = "",
     value_range: tuple[float, float] | None = None,
+    links: Sequence[Sequence[str]] | None = None,
 ) -> str:
     """A cell a row and column with its value in figures; the higher the value, the stronger the ground.
 
     When there are more columns than fit, and fewer rows, the two change sides. None is undefined: a dash in a
     dashed frame. `value_range` fixes the ends of the shading, such as (0, 1); otherwise they enclose the
-    values. Raises `ValueError` for lengths that differ and for what is not finite.
+    values. `links` are addresses to which the cells lead. Raises `ValueError` for lengths that differ and for
+    what is not finite.
     """
     table = checked(values)
     same_length(rows=len(rows_), values=len(table))
@@ -38,6 +41,7 @@ def heat_map(
         raise ValueError(f"the shading needs two ends, the lower one first, not {value_range}")
     if len(columns) > max(FITTING, len(rows_)):
         rows_, columns, table = columns, rows_, [list(line) for line in zip(*table, strict=True)]
+        links = None if links is None else list(zip(*links, strict=True))
     heads = min(HEADS, max(width_of(clean(name), SMALL) for name in columns))
     frame = rows(rows_, top=heads * SLOPE + 22, height=28)
     side = max(40.0, min(90.0, (WIDTH - frame.left - heads * SLOPE + 16) / len(columns)))
@@ -50,6 +54,8 @@ def heat_map(
         desc=_told(rows_, columns, table),
         width=max(WIDTH, right),
     )
+    if links is not None:
+        canvas.root.set("role", "group")  # an image would hide its links
     label(canvas, frame, rows_)
     for column, name in enumerate(columns):
         x, y = frame.left + (column + 0.5) * side, frame.top - 8
@@ -57,7 +63,11 @@ def heat_map(
     ends = _ends(table, value_range)
     for row, line in enumerate(table):
         for column, value in enumerate(line):
-            _cell(canvas, frame, row, frame.left + column * side, side, value, ends)
+            within = None
+            if links is not None:
+                said_ = f"{rows_[row]}, {columns[column]}: {_shown(value)}"
+                within = canvas.add("a", href=links[row][column], aria_label=said_)
+            _cell(canvas, frame, row, frame.left + column * side, side, value, ends, within)
     _legend(canvas, frame, ends, unit, any(None in line for line in table))
     return canvas.svg()
 
@@ -81,20 +91,29 @@ def _cell(
     side: float,
     value: float | None,
     ends: tuple[float, float],
+    within: ElementTree.Element | None,
 ) -> None:
     y = frame.middle(row)
     box = (x + 1, y - frame.height / 2 + 1, side - 2, frame.height - 2)
     if value is None:
-        _undefined(canvas, box)
+        _undefined(canvas, box, within)
     else:
-        canvas.rect(*box, rx=2, fill=PALETTE[0], fill_opacity=_strength(value, ends), class_="cell")
-    shown = "–" if value is None else f"{value:.2f}".replace("-", "−")
-    canvas.text(x + side / 2, y, shown, anchor="middle", size=SMALL)
+        canvas.rect(
+            *box, within=within, rx=2, fill=PALETTE[0], fill_opacity=_strength(value, ends), class_="cell"
+        )
+    canvas.text(x + side / 2, y, _shown(value), anchor="middle", size=SMALL, within=within)
 
 
-def _undefined(canvas: Canvas, box: tuple[float, float, float, float]) -> None:
+def _shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}".replace("-", "−")
+
+
+def _undefined(
+    canvas: Canvas, box: tuple[float, float, float, float], within: ElementTree.Element | None = None
+) -> None:
     canvas.rect(
         *box,
+        within=within,
         rx=2,
         fill="none",
         stroke="currentColor",

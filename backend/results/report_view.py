@@ -1,0 +1,106 @@
+"""A question about results as somebody asks it, answered from the report that is there."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+from fastapi import Depends, Query
+
+from backend.errors import BadInput, NotFound
+from backend.models.challenge import Challenge
+from backend.results.report import Known
+from backend.results.report_cases import case_panels, of_task
+from backend.results.report_panels import Panel, panels
+from backend.results.report_tables import Order
+
+QUESTIONS = {
+    "stability": "How stable are the places?",
+    "significance": "Who beats whom?",
+    "methods": "Does the way to rank matter?",
+    "categories": "Who finds which anomalies?",
+    "curves": "How do size and contrast matter?",
+    "others": "Would other cases rank alike?",
+    "cases": "Which cases are hardest, which disputed?",
+}
+
+
+@dataclass(frozen=True)
+class PanelWish:
+    """By what the table of one panel is sorted, as it stands in an address."""
+
+    panel: str = ""
+    sort: str = ""
+    order: Order = ""
+
+
+async def asked(
+    panel: Annotated[str, Query(max_length=100, description="The id of a panel.")] = "",
+    sort: Annotated[str, Query(max_length=60, description="The key of a column of this panel.")] = "",
+    order: Annotated[Order, Query(description="Up or down; empty: as usual for `sort`.")] = "",
+) -> PanelWish:
+    """The part of an address that says how a table is sorted."""
+    return PanelWish(panel, sort, order)
+
+
+AskedPanel = Annotated[PanelWish, Depends(asked)]
+
+
+def task_of(challenge: Challenge, task: str) -> str:
+    """The task that is meant, the first one unless it is named.
+
+    Raises:
+        NotFound: the challenge has no such task.
+    """
+    tasks = challenge.spec.tasks
+    if task and task not in tasks:
+        raise NotFound("no_such_task", f"{challenge.title} has no task {task}.", tasks=list(tasks))
+    return task or next(iter(tasks))
+
+
+def answers(known: Known, task: str, question: str, wish: PanelWish) -> list[Panel]:
+    """The panels that answer a question about a task; none while there is no report, or nobody is in it.
+
+    Raises:
+        NotFound: there is no such question.
+        BadInput: the panel that is wished for is not there, or has no such column.
+    """
+    if question not in QUESTIONS:
+        raise NotFound("no_such_question", "There is no such page.", questions=list(QUESTIONS))
+    told = known.task(task)
+    if told is None or not told["entrants"]:
+        return []
+    found = case_panels(told, of_task(known, task)) if question == "cases" else panels(question, told)
+    return sorted_panels(found, wish)
+
+
+def sorted_panels(found: Sequence[Panel], wish: PanelWish) -> list[Panel]:
+    """The panels, the one that is wished for sorted.
+
+    Raises:
+        BadInput: the panel that is wished for is not there, or has no such column.
+    """
+    if found and wish.sort and wish.panel not in {one.id for one in found}:
+        raise BadInput("no_such_panel", f"Choose one of {', '.join(one.id for one in found)}.")
+    return [_sorted(one, wish) if one.id == wish.panel and wish.sort else one for one in found]
+
+
+def _sorted(panel: Panel, wish: PanelWish) -> Panel:
+    return replace(panel, table=panel.table.sorted(wish.sort, wish.order)) if panel.table else panel
+
+
+def as_json(known: Known, challenge: str, task: str, question: str, found: list[Panel]) -> dict[str, Any]:
+    """A view for programs."""
+    return {
+        "challenge": challenge,
+        "task": task,
+        "question": question,
+        "state": known.state,
+        "as_of": known.as_of,
+        "panels": [panel_as_json(one) for one in found],
+    }
+
+
+def panel_as_json(panel: Panel) -> Mapping[str, Any]:
+    """A panel for programs."""
+    table = panel.table.as_json() if panel.table else {"columns": [], "rows": []}
+    return {"id": panel.id, "title": panel.title, "undefined": panel.undefined, **table}
