@@ -13,6 +13,7 @@ import typer
 import uvicorn
 
 from backend.commands import (
+    board,
     challenges,
     console,
     doctor,
@@ -43,6 +44,7 @@ app.add_typer(challenges.challenges, name="challenge")
 app.add_typer(challenges.datasets, name="dataset")
 app.add_typer(submissions.app, name="submissions")
 app.add_typer(scoring.app, name="scoring")
+app.add_typer(board.app, name="board")
 app.command()(report.report)
 
 GRACE_SECONDS = (

@@ -4,10 +4,11 @@ from fastapi import APIRouter
 from fastapi.responses import FileResponse, PlainTextResponse
 
 from backend.accounts.dependencies import CurrentUser, PlatformOf
-from backend.challenges import files, schemas, service
+from backend.challenges import files, schemas, service, setting_routes
 from backend.paging import After, Limit, Page, page
 
 router = APIRouter(prefix="/challenges", tags=["challenges"])
+router.include_router(setting_routes.router)
 
 
 @router.get("")

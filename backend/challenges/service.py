@@ -59,18 +59,27 @@ def public_files(session: Session, storage: Storage, challenge_id: str) -> list[
 
 def public_spec(challenge: Challenge) -> str:
     """The rules in force as YAML, for participants: all of it but what it says about hidden anomalies."""
+    return spec_in_force(challenge, _without_what_is_hidden)
+
+
+def spec_in_force(challenge: Challenge, change: Callable[[dict[str, Any]], None] = lambda tree: None) -> str:
+    """The challenge's YAML with what was changed since, and as `change` leaves it; for organizers."""
     yaml = YAML(typ="rt")
     tree: dict[str, Any] = yaml.load(challenge.spec_text)
     for name in settings.NAMES:
         _show_in_force(tree, name, value_of(challenge.written, name), value_of(challenge.spec, name))
+    change(tree)
+    text = io.StringIO()
+    yaml.dump(tree, text)
+    return text.getvalue()
+
+
+def _without_what_is_hidden(tree: dict[str, Any]) -> None:
     for dataset in tree["datasets"].values():
         dataset["anomalies"] = {}
         for setting in spec.HIDDEN_SETTINGS:
             dataset.pop(setting, None)
     tree.pop("anomaly_path", None)
-    text = io.StringIO()
-    yaml.dump(tree, text)
-    return text.getvalue()
 
 
 def _show_in_force(tree: dict[str, Any], name: str, written: Any, present: Any) -> None:

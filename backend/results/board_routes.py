@@ -31,5 +31,6 @@ def show_leaderboard(
     """The ranking of one task; `scoring` chooses another scoring version, for organizers."""
     with platform.database.read() as session:
         found = challenges.get(session, challenge)
-        board = seen(leaderboard(session, found, task, user, scoring, wish.day), wish)
+        board = leaderboard(session, found, task, user, scoring, wish.day, live=wish.live == "yes")
+        board = seen(board, wish)
     return PlainTextResponse(as_csv(board), media_type="text/csv") if format == "csv" else board

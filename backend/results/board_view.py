@@ -24,6 +24,7 @@ class Wish:
     sort: str = "place"
     order: Literal["", "asc", "desc"] = ""
     as_of: str = ""
+    live: Literal["", "yes"] = ""
 
     @property
     def day(self) -> date | None:
@@ -56,9 +57,12 @@ async def asked(
     as_of: Annotated[
         str, Query(max_length=10, description="YYYY-MM-DD: the board at the end of that day, UTC.")
     ] = "",
+    live: Annotated[
+        Literal["", "yes"], Query(description="For organizers: as it would be if it were not frozen.")
+    ] = "",
 ) -> Wish:
     """The part of an address that says what is wanted of a board."""
-    return Wish(team.strip(), baselines, sort or "place", order, as_of)
+    return Wish(team.strip(), baselines, sort or "place", order, as_of, live)
 
 
 Asked = Annotated[Wish, Depends(asked)]

@@ -10,18 +10,17 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.accounts import teams
 from backend.accounts.dependencies import OptionalUser, PlatformOf
 from backend.challenges import service as challenges
 from backend.db import now
 from backend.errors import Forbidden
 from backend.models.challenge import Challenge
-from backend.models.user import User
 from backend.results import disclosure
 from backend.results.board_export import citation
 from backend.results.board_view import Asked, Wish, seen
 from backend.results.leaderboard import leaderboard
 from backend.results.reasons import reasons
+from backend.results.reveal import state_of
 from backend.results.schemas import Board
 from backend.web.rendering import page
 from challenges import spec
@@ -74,19 +73,18 @@ def show_board(
         rules, task = found.spec, task or next(iter(found.spec.tasks))
         here = Addresses(challenge, task, wish)
         try:
-            board = leaderboard(session, found, task, user, as_of=wish.day)
+            board = leaderboard(session, found, task, user, as_of=wish.day, live=wish.live == "yes")
         except Forbidden as refusal:
             context = {"rules": rules, "task": task, "at": here, "wish": wish, "refusal": refusal}
             return page(request, "leaderboard.html", user, refusal.status, **context)
-        told = _told(session, found, user, board, here, platform.settings.base_url)
+        told = _told(session, found, board, here, platform.settings.base_url)
     return page(request, "leaderboard.html", user, rules=rules, task=task, at=here, wish=wish, **told)
 
 
 def _told(
-    session: Session, challenge: Challenge, user: User | None, board: Board, here: Addresses, base_url: str
+    session: Session, challenge: Challenge, board: Board, here: Addresses, base_url: str
 ) -> Mapping[str, Any]:
     moment = session.scalars(select(now())).one()
-    mine = teams.team_of(session, challenge.id, user) if user else None
     today = disclosure.utc(moment).date()
     day = board.as_of or today
     address = base_url.rstrip("/") + Addresses(challenge.id, board.task, Wish(as_of=str(day))).page()
@@ -97,11 +95,16 @@ def _told(
         "figure": _figure(board, challenge.spec),
         "public": disclosure.board_is_public(challenge.spec, moment),
         "categories": disclosure.categories_are_public(challenge.spec, moment),
-        "validated": any(figure is not None for row in board.rows for figure in row.validation.values()),
-        "mine": mine.name if mine else None,
+        "validated": has_validation(board),
+        "state": state_of(challenge),
         "today": str(today),
         "citation": citation(board, challenge.spec, address, day),
     }
+
+
+def has_validation(board: Board) -> bool:
+    """Whether there is a second arrangement of batches to show."""
+    return any(figure is not None for row in board.rows for figure in row.validation.values())
 
 
 def _figure(board: Board, rules: spec.Challenge) -> Markup | None:

@@ -10,6 +10,8 @@ from backend.web import (
     challenge_pages,
     compare_pages,
     organizer_pages,
+    reveal_pages,
+    settings_pages,
     submission_pages,
 )
 
@@ -24,5 +26,7 @@ for part in (
     organizer_pages,
     analysis_pages,
     category_pages,
+    reveal_pages,
+    settings_pages,
 ):
     router.include_router(part.router)

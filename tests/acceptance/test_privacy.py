@@ -27,6 +27,7 @@ from backend.models.challenge import Challenge
 from backend.models.run import Run
 from backend.models.score import CaseResult
 from backend.models.submission import Submission
+from backend.models.team import Team
 from backend.models.user import User
 from backend.results import pictures, volumes
 from backend.results import service as results
@@ -57,9 +58,13 @@ from tests.live import serving
 ONLY_FOR_OTHERS = {
     "/organize",
     "/organize/{challenge}/scoring",
+    "/organize/{challenge}/reveal",
+    "/organize/{challenge}/settings",
     "/organize/{challenge}/teams",
     "/api/v1/blobs/{sha256}",
     "/api/v1/challenges/{challenge}/scoring-versions/compare",
+    "/api/v1/challenges/{challenge}/reveal",
+    "/api/v1/challenges/{challenge}/settings",
     "/api/v1/challenges/{challenge}/teams",
 }
 
@@ -170,6 +175,7 @@ def knowledge(stage: Stage) -> Knowledge:
         "axis": ["2", "0", "1", "3", "-1", "x"],
         "index": ["8", "hottest", "0", "15", "16", "-1", "x"],
         "layer": [*volumes.LAYERS, "overlay", *common],
+        "deed": ["freeze", "publish", "unpublish", "unfreeze", "melt"],
     }
     raw = [*names, *ids, *digests, "", "../..", "\0", "'", "%", "x" * 3000]
     query = {
@@ -183,6 +189,7 @@ def knowledge(stage: Stage) -> Knowledge:
         "as_of": [date.today().isoformat(), "2020-01-01", "9999-12-31", "0001-01-01", "x", *odd[:4]],
         "team": ["", "a", RIVAL, *raw],
         "baselines": ["show", "hide", "x"],
+        "live": ["", "yes", "x"],
         "sort": ["place", "team", "ranked", "ap.brain", "validation.abdom", "ap.x", *raw],
         "order": ["", "desc", "asc", "x"],
         "layer": [*pictures.LAYERS, "x"],
@@ -212,6 +219,10 @@ def knowledge(stage: Stage) -> Knowledge:
         "task": ["sample", "pixel", "test", None, 7],
         "title": ["t", "x" * 300, "\0", 7],
         "next": ["/", "//elsewhere.example"],
+        "reason": ["why not", "", 7],
+        "seen": ["", "x"],
+        "values": [{}, {"publication.leaderboard": "live"}, 7],
+        "reset": [[], ["dates.closes"], 7],
     }
     start = {"task": "pixel", "dataset": "brain", "case": "toy_0.nii.gz"}
     starts = [
@@ -387,6 +398,28 @@ def test_before_the_reveal_there_are_no_scores_and_no_places(
     finally:
         with stage.platform.database.write() as session:
             session.execute(update(Challenge).values(spec_text=stage.arena.spec))
+
+
+def test_with_aliases_no_board_names_a_rivals_team(
+    app: FastAPI, line: Line, stage: Stage, hidden: Hidden
+) -> None:
+    text = analysed_spec_text(aliases="true")
+    with stage.platform.database.write() as session:
+        session.execute(update(Challenge).values(spec_text=text))
+        rival = session.get_one(Team, stage.rivals["team"])
+        name, alias, rival.name = rival.name, rival.alias, "rivals-team-name-b7c4"
+    stricter = replace(hidden, words=hidden.words | {b"rivals-team-name-b7c4": "a team's name"}, seen={})
+    try:
+        for at in ("/api/v1/challenges/{challenge}/leaderboard", "/challenges/{challenge}/leaderboard"):
+            walked = list(walk(app, line, stage, lambda: stage.cookie(PARTICIPANT), at))
+            assert leaks(stricter, walked) == []
+            assert any(alias.encode() in answer.body for _, _, answer in walked)
+        listed = line.ask(Ask("GET", "/challenges/demo/leaderboard?task=sample"), stage.cookie(ORGANIZER))
+        assert b"rivals-team-name-b7c4" in listed.body
+    finally:
+        with stage.platform.database.write() as session:
+            session.execute(update(Challenge).values(spec_text=stage.arena.spec))
+            session.get_one(Team, stage.rivals["team"]).name = name
 
 
 def test_analysis_sets_were_run_and_do_not_exist_for_the_participant(app: FastAPI, stage: Stage) -> None:
