@@ -17,6 +17,7 @@ from backend.commands import (
     challenges,
     console,
     doctor,
+    log,
     report,
     samples,
     scoring,
@@ -46,6 +47,7 @@ app.add_typer(submissions.app, name="submissions")
 app.add_typer(scoring.app, name="scoring")
 app.add_typer(board.app, name="board")
 app.command()(report.report)
+app.command("audit-log")(log.audit_log)
 
 GRACE_SECONDS = (
     10  # of requests that run when the server is told to stop; event streams never end by themselves

@@ -16,6 +16,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from backend.accounts import routes as accounts
 from backend.accounts import team_routes as teams
 from backend.accounts.dependencies import PlatformOf
+from backend.audit import routes as audit
 from backend.challenges import routes as challenges
 from backend.config import Settings
 from backend.errors import BadInput, MoodarenaError
@@ -23,6 +24,7 @@ from backend.guard import Guard
 from backend.intake import blob_routes as blobs
 from backend.intake import routes as intake
 from backend.intake import uploads
+from backend.organizing import routes as organizing
 from backend.platform import Platform
 from backend.results import routes as results
 from backend.web import assets, pages
@@ -59,7 +61,7 @@ def create_app(platform: Platform | None = None) -> FastAPI:
 
 def _api() -> APIRouter:
     api = APIRouter(prefix=API)
-    for room in (accounts, teams, challenges, intake, blobs, results):
+    for room in (accounts, teams, challenges, intake, blobs, results, organizing, audit):
         api.include_router(room.router)
     api.add_api_route("/health", health, methods=["GET"], tags=["health"])
     return api

@@ -219,7 +219,7 @@ def _count(session: Session, *conditions: ColumnElement[bool]) -> int:
     return session.scalars(select(func.count()).select_from(Submission).where(*conditions)).one()
 
 
-def approve(session: Session, challenge_id: str, team_id: str, actor: User, reason: str = "") -> Team:
+def approve(session: Session, challenge_id: str, team_id: str, actor: User | str, reason: str = "") -> Team:
     """Let a team submit; one that may already stays as it is.
 
     Raises:
@@ -233,7 +233,7 @@ def approve(session: Session, challenge_id: str, team_id: str, actor: User, reas
 
 
 def mark(
-    session: Session, challenge_id: str, team_id: str, baseline: bool, actor: User, reason: str = ""
+    session: Session, challenge_id: str, team_id: str, baseline: bool, actor: User | str, reason: str = ""
 ) -> Team:
     """Mark a team as a baseline of the organizers, which may submit, or take the mark away.
 

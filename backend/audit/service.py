@@ -35,10 +35,8 @@ def record(
     Raises:
         BadInput: the reason is too long, or not text.
     """
-    reason = reason.strip()
+    reason = check(reason)
     name = actor if isinstance(actor, str) else actor.name
-    if len(reason) > MOST_REASON or not reason.replace("\r", "").replace("\n", "").isprintable():
-        raise BadInput("reason", f"A reason has {MOST_REASON} printable characters at most.")
     entry = AuditEntry(
         actor=name[:MOST_ACTOR],
         action=action,
@@ -52,12 +50,24 @@ def record(
     return entry
 
 
+def check(reason: str) -> str:
+    """The reason, without what is around it.
+
+    Raises:
+        BadInput: it is too long, or not text.
+    """
+    reason = reason.strip()
+    if len(reason) > MOST_REASON or not reason.replace("\r", "").replace("\n", "").isprintable():
+        raise BadInput("reason", f"A reason has {MOST_REASON} printable characters at most.")
+    return reason
+
+
 def demand(reason: str) -> str:
     """The reason, without what is around it, where a deed needs one.
 
     Raises:
-        BadInput: there is none.
+        BadInput: there is none, or see `check`.
     """
     if not reason.strip():
         raise BadInput("reason_missing", "Say why: the reason is written into the audit log.")
-    return reason.strip()
+    return check(reason)

@@ -1,21 +1,26 @@
 """`python -m backend challenge …` and `python -m backend dataset build`"""
 
+import hashlib
 from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
+from sqlalchemy.orm import Session
 
+from backend.audit import service as audit
 from backend.challenges import service
 from backend.challenges.schemas import ChallengeView
 from backend.commands import console
 from backend.commands.audit import audit_dataset
 from backend.commands.challenge_settings import change_setting
-from backend.commands.console import Json
+from backend.commands.console import By, Json, Reason
 from backend.commands.dataset_gallery import show_gallery, tell_statistics
 from backend.commands.dataset_import import import_scans
 from backend.commands.hidden import AnomalyPath, SecretFile, private_kinds, secret_for
 from backend.errors import BadInput
+from backend.models.user import User
 from backend.platform import Platform
+from backend.results import versions as scoring
 from challenges import spec
 from datasets import disk, plan
 from datasets.anomalies.insert import NotVisibleError
@@ -41,14 +46,17 @@ def add(
     kit: Annotated[
         Path | None, typer.Option(exists=True, file_okay=False, help="A folder to hand out as starter kit.")
     ] = None,
+    reason: Reason = "",
+    by: By = "",
     as_json: Json = False,
 ) -> None:
     """Register a challenge with its built datasets, or a newer version of them."""
     text = file.read_text(encoding="utf-8")
     with console.opened() as platform:
         with console.counting("storing") as progress, platform.database.write() as session:
-            actor, say = console.operator(), console.say
+            actor, say = console.operator(by), console.say
             name = service.register(session, platform.storage, text, data, kit, progress, actor, say).id
+            _record(session, name, text, actor, reason)
         view = _view(platform, name)
     versions = ", ".join(f"{dataset} {version}" for dataset, version in view.versions.items())
     console.show(view.model_dump(), as_json, f"{name} is registered with {versions}.")
@@ -80,6 +88,15 @@ def show(name: str, as_json: Json = False) -> None:
         text = challenge.spec_text
     lines = [f"# {dataset}: {described}" for dataset, described in counts.items()]
     console.show({"id": name, "datasets": counts, "spec": text}, as_json, text, *lines)
+
+
+def _record(session: Session, name: str, text: str, actor: User, reason: str) -> None:
+    details = {
+        "datasets": {one.name: one.version for one in service.current_versions(session, name)},
+        "yaml_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "scoring": scoring.current(session, name).number,
+    }
+    audit.record(session, actor, "challenge.register", name, name, reason, **details)
 
 
 def _view(platform: Platform, name: str) -> ChallengeView:

@@ -187,13 +187,17 @@ def check_not_frozen(session: Session, submission: Submission) -> None:
         raise Conflict("board_frozen", "It is on the frozen board. Unfreeze the board first, under Reveal.")
 
 
-def counting(session: Session, submission: Submission) -> str | None:
-    """The id of the submission that counts for this one's team in this one's task, if any does."""
+def counting(session: Session, submission: Submission, without: str = "") -> str | None:
+    """The id of the submission that counts for this one's team in this one's task, if any does.
+
+    `without` names one that is left out, as if it were withdrawn.
+    """
     query = select(Submission.id).where(
         Submission.team_id == submission.team_id,
         Submission.task == submission.task,
         Submission.kind == "counted",
         Submission.state == "ranked",
+        Submission.id != without,
     )
     return session.scalar(query.order_by(Submission.created_at.desc(), Submission.id.desc()).limit(1))
 

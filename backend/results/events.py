@@ -19,17 +19,19 @@ LONGEST_SECONDS = 900.0  # then the browser connects anew, and proves itself ane
 
 def changes(database: Database, submission_id: str, viewer: User) -> AsyncIterator[ServerSentEvent]:
     """An event `state` now and at every change, until the submission is final. Logs are left out."""
-    return _told(partial(_look, database, submission_id, viewer))
+    return told(partial(_look, database, submission_id, viewer))
 
 
 def list_changes(database: Database, challenge: str, viewer: User) -> AsyncIterator[ServerSentEvent]:
     """The same for the newest submissions of the viewer's team, until all of them are final."""
-    return _told(partial(_look_at_list, database, challenge, viewer))
+    return told(partial(_look_at_list, database, challenge, viewer))
 
 
-async def _told(look: Callable[[], tuple[str, bool]]) -> AsyncIterator[ServerSentEvent]:
+async def told(
+    look: Callable[[], tuple[str, bool]], pause: float = POLL_SECONDS
+) -> AsyncIterator[ServerSentEvent]:
     """What `look` finds, whenever it is new; it also says whether that was the end."""
-    told = ""
+    last = ""
     loop = asyncio.get_running_loop()
     ends = loop.time() + LONGEST_SECONDS
     while loop.time() < ends:
@@ -37,12 +39,12 @@ async def _told(look: Callable[[], tuple[str, bool]]) -> AsyncIterator[ServerSen
             text, over = await run_in_threadpool(look)
         except MoodarenaError:
             return  # gone, or no longer the viewer's: the next connection is told why
-        if text != told:
-            told = text
+        if text != last:
+            last = text
             yield ServerSentEvent(data=text, event="state")
         if over:
             return
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(pause)
 
 
 def _look(database: Database, submission_id: str, viewer: User) -> tuple[str, bool]:

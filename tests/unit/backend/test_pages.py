@@ -276,9 +276,10 @@ def test_organizers_see_every_story_and_approve_teams_and_participants_do_not(
     world.challenge("strict", approval="true")
     world.person("boss", "organizer")
     boss, participant = visitor(client).sign_in("boss"), visitor(client).sign_in("ada")
-    assert "secret story" in boss.get("/organize")
-    assert "secret story" in boss.get("/organize?challenge=demo&state=failed")
-    assert "No submission fits" in boss.get("/organize?challenge=strict")
+    listed = "/organize/submissions"
+    assert "secret story" in boss.get(listed)
+    assert "secret story" in boss.get(f"{listed}?challenge=demo&state=failed")
+    assert "No submission fits" in boss.get(f"{listed}?challenge=strict")
     assert "hidden1brain" in boss.get(f"/submissions/{submission.id}")
     here = "/challenges/strict/team"
     assert "waits for the organizers" in participant.post(here, here, name="Alpha").text
@@ -288,7 +289,7 @@ def test_organizers_see_every_story_and_approve_teams_and_participants_do_not(
     assert participant.post(here, action[1]).status_code == 403
     boss.post(teams, action[1])
     assert "waits for the organizers" not in participant.get(here)
-    for path in ("/organize", teams):
+    for path in ("/organize", listed, teams):
         participant.get(path, 403)
 
 
