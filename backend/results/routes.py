@@ -12,8 +12,10 @@ from backend.results import (
     category_routes,
     comparison,
     event_routes,
+    hidden_routes,
     listing_routes,
     picture_routes,
+    report_routes,
     reveal_routes,
     service,
     versions,
@@ -32,11 +34,10 @@ router = APIRouter(tags=["results"])
 router.include_router(picture_routes.router)
 router.include_router(board_routes.router)
 router.include_router(category_routes.router)
-router.include_router(category_routes.router)
 router.include_router(event_routes.router)
 router.include_router(report_routes.router)
-router.include_router(hidden_routes.router)
 router.include_router(reveal_routes.router)
+router.include_router(hidden_routes.router)
 router.include_router(listing_routes.router)
 
 VersionNumber = Annotated[int, Query(ge=1, le=1_000_000)]
