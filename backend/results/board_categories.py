@@ -18,7 +18,7 @@ from backend.models.challenge import Challenge
 from backend.models.user import User
 from backend.results import disclosure
 from backend.results.leaderboard import leaderboard, rounded
-from backend.results.report import Known, State, known_of
+from backend.results.report import State, known_of
 from backend.results.report_panels import GROUPINGS, Panel
 from backend.results.report_tables import Column, Row, Table
 from backend.results.schemas import Board
@@ -57,10 +57,11 @@ def categories(session: Session, challenge: Challenge, task: str, viewer: User |
     told = known.task(task)
     if told is None or known.document is None or known.document["scoring_version"] != board.scoring.number:
         return Categories(challenge.id, task, known.state if told is None else "pending", None, public, [])
-    return Categories(challenge.id, task, known.state, known.as_of, public, _panels(board, told, known))
+    as_of = None if known.as_of is None else disclosure.rounded_moment(known.as_of)
+    return Categories(challenge.id, task, known.state, as_of, public, _panels(board, told))
 
 
-def _panels(board: Board, told: Mapping[str, Any], known: Known) -> list[Panel]:
+def _panels(board: Board, told: Mapping[str, Any]) -> list[Panel]:
     order = {one["submission"]: index for index, one in enumerate(told["entrants"])}
     return [
         _panel(board, name, grouping, groupings[grouping]["groups"], order)

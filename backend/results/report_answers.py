@@ -64,7 +64,8 @@ def _categories(told: Told, cases: Cases) -> str:
         }
         if found:
             hard, easy = min(found, key=lambda kind: found[kind]), max(found, key=lambda kind: found[kind])
-            parts.append(f"{name}: {hard} is hardest ({found[hard]:.2f} by the median team), {easy} easiest")
+            text = f"{name}: {hard} is hardest (AP {found[hard]:.2f} by the median team)"
+            parts.append(text if hard == easy else f"{text}, {easy} easiest ({found[easy]:.2f})")
     return f"{'; '.join(parts)}." if parts else "No kinds of anomaly are known."
 
 

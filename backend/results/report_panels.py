@@ -464,9 +464,13 @@ def _beside(
         words.split(" ")[0].capitalize(): _places([values[index] for index in both]),
     }
     title = f"{words[0].upper()}{words[1:]} against test cases, {dataset}"
-    text = "Average precision and place by each, among those who have a value on both. "
+    why = agreement["undefined"] if agreement else None
+    if not both:
+        return Panel(f"{other}-{dataset}", title, "", undefined=why or "nobody has a value on both")
     tau = agreement["value"] if agreement else None
-    text += f"Kendall's τ-b of the two rankings: {'undefined' if tau is None else format(tau, '.2f')}."
+    agrees = f"undefined ({why})" if tau is None else f"{tau:.2f}"
+    text = "Average precision and place by each, among those who have a value on both. "
+    text += f"Kendall's τ-b of the two rankings: {agrees}."
     first, second = places.values()
     columns = [
         Column("team", "Team"),
