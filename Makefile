@@ -47,12 +47,13 @@ test-all: lint  ## every test, and the compose file brought up for real
 	@sh setup/assets.sh test
 	@sh setup/engine.sh run sh -c 'sh setup/torch_image.sh && $(PYTEST) && sh setup/compose_check.sh'
 
-benchmarks: setup-methods  ## speed, memory and agreement beside peers, of scoring, of making scans and of methods, about 90 minutes
+benchmarks: setup-methods assets  ## speed, memory and agreement beside peers, of scoring, scans, methods and pages, about 90 minutes
 	@$(PYTHON) benchmarks/scoring.py
 	@$(PYTHON) benchmarks/bootstrap.py
 	@$(PYTHON) benchmarks/rescoring.py
 	@$(PYTHON) benchmarks/datasets.py
 	@$(PYTHON) benchmarks/methods.py
+	@$(PYTHON) benchmarks/pages.py
 
 lint: setup-methods  ## ruff, mypy --strict, import-linter
 	@$(PYTHON) -m ruff check .

@@ -17,7 +17,7 @@ from backend.models.score import CaseResult, Score
 from backend.models.submission import Submission, Transition
 from backend.models.team import Team
 from backend.models.user import User
-from backend.results import uncertainty
+from backend.results import rescoring, uncertainty
 from datasets.manifest import Case, File
 from scoring.histograms import voxel_histogram
 from tests.unit.backend.world import NOON, SIDE, World
@@ -67,13 +67,15 @@ def _submissions(
     """Ranked ones, a day apart; the last one has a result of every hidden case."""
     skill = rng.uniform(0.2, 0.9)
     rows = [_submission(session, team, user, number) for number in range(count)]
-    for row in rows:
+    for row in rows[:-1]:
         for dataset in ("brain", "abdom"):
-            run = _run(session, row, "test", dataset)
-            if row is rows[-1]:
-                session.add_all(_results(run, skill, rng))
             figure = float(skill * rng.uniform(0.8, 1))
-            session.add(_score(run, "test", scoring, figure, {"scored": 4}))
+            session.add(_score(_run(session, row, "test", dataset), "test", scoring, figure, {"scored": 4}))
+    runs = [_run(session, rows[-1], "test", dataset) for dataset in ("brain", "abdom")]
+    for run in runs:
+        session.add_all(_results(run, skill, rng))
+    session.flush()
+    session.add_all(rescoring.score_under_all(session, rows[-1], runs[0].id, []))
     return rows
 
 

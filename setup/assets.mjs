@@ -19,6 +19,11 @@ const STYLE = "node_modules/@picocss/pico/css/pico.css";
 const SHIPPED = ["htmx.org", "@picocss/pico"];
 // NiiVue's package has no text of its licence, so that is kept here.
 const KEPT = { "@niivue/niivue": "setup/licences/niivue.txt" };
+// Parts of Pico that no page of ours uses, a fourth of it: components, and looks that are chosen by an attribute.
+const UNUSED = new RegExp(
+  String.raw`\[data-tooltip|dropdown|\[role=switch\]|:host\(|\[data-theme=|modal|\[type=color\]|\[type=reset\]|\.outline` +
+  String.raw`|\.secondary|\.contrast|\.container-fluid|\[dir=rtl\]|breadcrumb|hgroup|iframe|audio|video|\.overflow-auto|\.grid`,
+);
 const NOTE = "/* With work of others; their licences: licences.txt */\n";
 
 const read = (path) => readFileSync(path, "utf8");
@@ -33,6 +38,41 @@ function withIconsAsFiles(css) {
     write(name, svg);
     return `url("${name}")`;
   });
+}
+
+// The rules of a style sheet without selectors that are unused. `:not([data-theme=dark])` always holds here.
+function trimmed(css) {
+  const kept = [];
+  for (const { head, body } of blocks(css)) {
+    if (/^@(media|supports)/.test(head)) kept.push([head, trimmed(body)]);
+    else if (head.startsWith("@")) kept.push([head, body]);
+    else kept.push([selectors(head).filter(isUsed).join(","), body]);
+  }
+  return kept.map(([head, body]) => (head && body.trim() ? `${head}{${body}}` : "")).join("");
+}
+
+const isUsed = (selector) => !UNUSED.test(selector.replaceAll(":not([data-theme=dark])", ""));
+
+function* blocks(css) {
+  const text = css.replace(/\/\*[^]*?\*\//g, "");
+  for (let start = 0, open = text.indexOf("{"); open >= 0; open = text.indexOf("{", start)) {
+    let end = open + 1;
+    for (let depth = 1; depth; end++) depth += { "{": 1, "}": -1 }[text[end]] ?? 0;
+    yield { head: text.slice(start, open).trim(), body: text.slice(open + 1, end - 1) };
+    start = end;
+  }
+}
+
+// Parted at commas that are not within brackets.
+function selectors(head) {
+  const found = [""];
+  let depth = 0;
+  for (const sign of head) {
+    depth += { "(": 1, "[": 1, ")": -1, "]": -1 }[sign] ?? 0;
+    if (sign === "," && !depth) found.push("");
+    else found[found.length - 1] += sign;
+  }
+  return found.map((selector) => selector.trim());
 }
 
 function writePacked(name, text) {
@@ -93,7 +133,7 @@ function readFirst(paths) {
 
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
-const layered = read(STYLE).replace(/^@charset[^;]*;/, "");
+const layered = trimmed(read(STYLE).replace(/^@charset[^;]*;/, ""));
 const viewer = await bundled();
 write("licences.txt", [...SHIPPED, ...viewer.packages].map(licence).join("\n\n----------------\n\n"));
 writePacked("pico.css", NOTE + minified(withIconsAsFiles(`@layer pico {\n${layered}\n}`), "css"));
