@@ -17,6 +17,7 @@ from backend.commands import (
     challenges,
     console,
     doctor,
+    export,
     log,
     report,
     samples,
@@ -47,6 +48,7 @@ app.add_typer(submissions.app, name="submissions")
 app.add_typer(scoring.app, name="scoring")
 app.add_typer(board.app, name="board")
 app.command()(report.report)
+app.command()(export.export)
 app.command("audit-log")(log.audit_log)
 
 GRACE_SECONDS = (

@@ -12,6 +12,7 @@ from backend.results import (
     category_routes,
     comparison,
     event_routes,
+    export_routes,
     hidden_routes,
     listing_routes,
     picture_routes,
@@ -35,6 +36,7 @@ router.include_router(picture_routes.router)
 router.include_router(board_routes.router)
 router.include_router(category_routes.router)
 router.include_router(event_routes.router)
+router.include_router(export_routes.router)
 router.include_router(report_routes.router)
 router.include_router(reveal_routes.router)
 router.include_router(hidden_routes.router)

@@ -9,6 +9,7 @@ from backend.web import (
     category_pages,
     challenge_pages,
     compare_pages,
+    export_pages,
     organizer_pages,
     reveal_pages,
     settings_pages,
@@ -28,5 +29,6 @@ for part in (
     category_pages,
     reveal_pages,
     settings_pages,
+    export_pages,
 ):
     router.include_router(part.router)

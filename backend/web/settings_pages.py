@@ -72,7 +72,8 @@ def change_settings(
 
 
 def _values(form: Asked) -> dict[str, Any]:
-    values, problems = {}, {}
+    values: dict[str, Any] = {}
+    problems: dict[str, str] = {}
     for name, text in form.texts.items():
         try:
             values[name] = settings.read(name, text)

@@ -58,6 +58,7 @@ from tests.live import serving
 ONLY_FOR_OTHERS = {
     "/organize",
     "/organize/{challenge}/scoring",
+    "/organize/{challenge}/export",
     "/organize/{challenge}/reveal",
     "/organize/{challenge}/settings",
     "/organize/{challenge}/teams",

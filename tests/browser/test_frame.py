@@ -73,6 +73,10 @@ def pages(submission: Submission, who: str) -> list[str]:
     if who == "ada":
         return [*public, *own, "/challenges/empty/team", "/challenges/empty/submissions", "/organize"]
     organize = ["/organize", "/organize/demo/teams", "/organize/demo/scoring", "/organize/empty/scoring"]
+    deed = f"deed=withdraw&id={submission.id}"
+    listed = "/organize/submissions"
+    organize += [listed, f"{listed}?team=nobody", f"{listed}/plan?{deed}", f"{listed}/done?{deed}"]
+    organize += ["/organize/audit", "/organize/empty/teams"]
     return ["/", *organize, f"/submissions/{submission.id}"]
 
 
