@@ -39,7 +39,7 @@ def cancel(session: Session, submission_id: str, actor: User, reason: str = "") 
 def check_rerun(session: Session, storage: Storage, submission: Submission) -> None:
     """Raises `Conflict` if it is not over, withdrawn, on a frozen board, or its archive was deleted."""
     if not submission.is_final:
-        raise Conflict("not_over", f"The submission is under way: {submission.state}. Cancel it first.")
+        raise Conflict("not_over", "The submission is under way. Cancel it first.")
     if submission.state == "withdrawn":
         raise Conflict("withdrawn", "The submission was withdrawn. Reinstate it first.")
     check_not_frozen(session, submission)
@@ -73,7 +73,7 @@ def rerun(
 def check_withdraw(session: Session, submission: Submission) -> None:
     """Raises `Conflict` if it is not ranked, or on a frozen board."""
     if submission.state != "ranked":
-        raise Conflict("not_ranked", f"Only a ranked submission is withdrawn; it is {submission.state}.")
+        raise Conflict("not_ranked", f"Only a ranked submission is withdrawn; it is {_word(submission)}.")
     check_not_frozen(session, submission)
 
 
@@ -96,7 +96,7 @@ def check_reinstate(submission: Submission) -> None:
     """Raises `Conflict` if it is not withdrawn."""
     if submission.state != "withdrawn":
         raise Conflict(
-            "not_withdrawn", f"Only a withdrawn submission is reinstated; it is {submission.state}."
+            "not_withdrawn", f"Only a withdrawn submission is reinstated; it is {_word(submission)}."
         )
 
 
@@ -118,7 +118,7 @@ def reinstate(session: Session, submission_id: str, actor: User | str, reason: s
 def check_rescore(session: Session, submission: Submission) -> None:
     """Raises `Conflict` if it was not scored, or is on a frozen board."""
     if submission.state not in SCORED_STATES:
-        raise Conflict("not_scored", f"There is nothing to score: it is {submission.state}. Run it instead.")
+        raise Conflict("not_scored", f"There is nothing to score: it is {_word(submission)}.")
     check_not_frozen(session, submission)
 
 
@@ -144,6 +144,10 @@ def rescore(
         told = {"figures": renewed.figures, "changed": renewed.changes}
         _record(session, actor, "rescore", submission, reason, **told)
     return renewed.changes
+
+
+def _word(submission: Submission) -> str:
+    return submission.state if submission.is_final else "under way"
 
 
 def found(session: Session, submission_id: str) -> Submission:

@@ -62,6 +62,14 @@ ONLY_FOR_OTHERS = {
     "/organize/{challenge}/reveal",
     "/organize/{challenge}/settings",
     "/organize/{challenge}/teams",
+    "/organize/audit",
+    "/organize/submissions",
+    "/organize/submissions/done",
+    "/organize/submissions/plan",
+    "/api/v1/audit",
+    "/api/v1/operations",
+    "/api/v1/operations/events",
+    "/api/v1/operations/submissions",
     "/api/v1/blobs/{sha256}",
     "/api/v1/challenges/{challenge}/scoring-versions/compare",
     "/api/v1/challenges/{challenge}/reveal",
@@ -176,7 +184,7 @@ def knowledge(stage: Stage) -> Knowledge:
         "axis": ["2", "0", "1", "3", "-1", "x"],
         "index": ["8", "hottest", "0", "15", "16", "-1", "x"],
         "layer": [*volumes.LAYERS, "overlay", *common],
-        "deed": ["freeze", "publish", "unpublish", "unfreeze", "melt"],
+        "deed": ["freeze", "publish", "unpublish", "unfreeze", "withdraw", "cancel", "rerun", "melt"],
     }
     raw = [*names, *ids, *digests, "", "../..", "\0", "'", "%", "x" * 3000]
     query = {
@@ -202,6 +210,19 @@ def knowledge(stage: Stage) -> Knowledge:
         "case": ["toy_0.nii.gz", *raw],
         "state": ["failed", "ranked", *raw],
         "next": ["/", "//elsewhere.example", f"/submissions/{ids[0]}"],
+        "kind": ["toy", "counted", *raw],
+        "code": ["crashed", "platform", *raw],
+        "fault": ["ours", "theirs", "x"],
+        "text": ["", *raw],
+        "page": ["1", "2", "0", "x"],
+        "check": ["all", "x"],
+        "deed": ["withdraw", "cancel", "rerun", "melt"],
+        "id": [*ids, *own, *raw],
+        "since": ["0", "1", "-1", "x"],
+        "view": ["", "challenge=demo", *raw],
+        "actor": ["", ORGANIZER, *raw],
+        "action": ["submission", "", *raw],
+        "subject": [*ids, *own, *raw],
         **{name: ["2", "1", "3", "0", "-1", "9" * 30, "x"] for name in ("scoring", "old", "new")},
     }
     fields: dict[str, Sequence[Any]] = {
@@ -222,6 +243,11 @@ def knowledge(stage: Stage) -> Knowledge:
         "next": ["/", "//elsewhere.example"],
         "reason": ["why not", "", 7],
         "seen": ["", "x"],
+        "deed": ["withdraw", "cancel", "melt", 7],
+        "id": [*ids, *own, "absent"],
+        "submissions": [[ids[0]], own, ["absent"], [], 7],
+        "view": ["", "challenge=demo"],
+        "baseline": ["true", "false", "x"],
         "values": [{}, {"publication.leaderboard": "live"}, 7],
         "reset": [[], ["dates.closes"], 7],
     }
@@ -448,7 +474,7 @@ def test_the_organizer_does_see_what_participants_do_not(line: Line, stage: Stag
     for target in (
         f"/submissions/{stage.own['pixel']}",
         f"/api/v1/submissions/{stage.own['pixel']}",
-        "/organize",
+        "/organize/submissions",
     ):
         identity = stage.cookie(ORGANIZER)
         answer = line.ask(Ask("GET", target), identity)
