@@ -16,12 +16,15 @@ from backend.models.challenge import Challenge
 from backend.models.report import Report
 from backend.results import versions
 from backend.results.report import Basis, basis_of
-from backend.results.study import study_of
+from backend.results.study import ResultsGone, study_of
 from scoring.report.analysis import analyse
 from scoring.report.cases import cases_told
 from scoring.report.study import Study
 
 log = logging.getLogger(__name__)
+
+Found = tuple[dict[str, Any] | None, dict[str, Any] | None, str | None]
+"""The document and the cases, or neither and the reason."""
 
 CLAIM_SECONDS = 3600.0
 """How long a worker has a report to itself; if it died, another one tries then."""
@@ -37,12 +40,11 @@ def work(database: Database) -> bool:
     basis = _claimed(database)
     if basis is None:
         return False
-    study = _gathered(database, basis)
-    if study is None:  # the results changed: they are others' basis, and next
+    found = _found(database, basis)
+    if found is None:  # the results changed: they are others' basis, and next
         with database.write() as session:
             session.execute(delete(Report).where(Report.digest == basis.digest))
         return True
-    found = _computed(study)
     with database.write() as session:
         row = session.get_one(Report, basis.digest)
         row.document, row.cases, row.failure = found
@@ -94,17 +96,25 @@ def _rested(row: Report, moment: float) -> bool:
     return moment >= ended + min(REST * (ended - row.created_at), LONGEST_REST)
 
 
+def _found(database: Database, basis: Basis) -> Found | None:
+    try:
+        study = _gathered(database, basis)
+        return None if study is None else _computed(study)
+    except ResultsGone:
+        return None
+
+
 def _gathered(database: Database, basis: Basis) -> Study | None:
     """The study of exactly what the report shall hang on; None if results are others by now."""
     with database.read() as session:
         challenge = session.get_one(Challenge, basis.challenge)
-        study = study_of(session, challenge, versions.public(session, challenge).number)
+        number = versions.public(session, challenge).number
+        study = study_of(session, challenge, number, fetching=database)
         session.expire_all()
         return study if basis_of(session, session.get_one(Challenge, basis.challenge)) == basis else None
 
 
-def _computed(study: Study) -> tuple[dict[str, Any] | None, dict[str, Any] | None, str | None]:
-    """The document and the cases, or neither and the reason."""
+def _computed(study: Study) -> Found:
     try:
         return analyse(study), {task.slug: cases_told(study, task) for task in study.tasks}, None
     except (ValueError, ArithmeticError, LookupError) as error:

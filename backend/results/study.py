@@ -6,10 +6,11 @@ from functools import cached_property
 from math import cbrt, pi, prod
 from typing import Any, Literal
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, defer
 
 from backend.challenges import service as challenges
+from backend.db import Database
 from backend.models.challenge import Challenge, DatasetVersion
 from backend.models.run import Run
 from backend.models.score import CaseResult
@@ -64,8 +65,41 @@ class StoredHistograms(Mapping[str, VoxelHistogram]):
         return len(self.statistics)
 
 
-def study_of(session: Session, challenge: Challenge, number: int | None = None) -> Study:
+class ResultsGone(Exception):
+    """What is stored of a case was removed or replaced since a study was gathered."""
+
+
+@dataclass(frozen=True)
+class FetchedStatistics(Mapping[str, bytes]):
+    """Statistics by case id, each fetched whenever it is asked for: those of many entrants are large.
+
+    Raises `ResultsGone` for one that is not there any more.
+    """
+
+    database: Database
+    rows: Mapping[str, int]
+
+    def __getitem__(self, case: str) -> bytes:
+        query = select(CaseResult.statistic).where(CaseResult.id == self.rows[case])
+        with self.database.read() as session:
+            found = session.scalar(query)
+        if found is None:
+            raise ResultsGone(case)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def study_of(
+    session: Session, challenge: Challenge, number: int | None = None, fetching: Database | None = None
+) -> Study:
     """Everything that a report is made from; `number` is that of a scoring version, the current one if None.
+
+    With `fetching` voxel statistics are read one by one when they are needed, and not held in memory.
 
     Raises:
         NotFound: there is no such scoring version.
@@ -74,7 +108,7 @@ def study_of(session: Session, challenge: Challenge, number: int | None = None) 
     version = current if number is None else versions.numbered(session, challenge.id, number)
     spec_, built = challenge.spec, challenges.current_versions(session, challenge.id)
     datasets = [found for name in spec_.datasets for found in built if found.name == name]
-    gathered = _Gathering(session, challenge, version, datasets)
+    gathered = _Gathering(session, challenge, version, datasets, fetching)
     tasks = [name for name in spec_.tasks if name in version.policy]
     return Study(
         challenge=challenge.id,
@@ -131,6 +165,7 @@ class _Gathering:
     challenge: Challenge
     version: ScoringVersion
     datasets: Sequence[DatasetVersion]
+    fetching: Database | None = None
 
     @cached_property
     def rules(self) -> dict[str, Rules]:
@@ -195,9 +230,9 @@ class _Gathering:
         by_voxel, facts = self.challenge.spec.tasks[task].level == "voxel", self.facts[dataset.name]
         labels = {case.id: case.label or 0 for case in dataset.manifest.cases}
         predictions = {
-            entry.id: predictions_of(results, labels, self.rules[task].missing)
+            entry.id: predictions_of(results, labels, self.rules[task].missing, self.fetching)
             for entry in entries
-            if (results := analysis_results(self.session, entry.id, task, dataset))
+            if (results := analysis_results(self.session, entry.id, task, dataset, bool(self.fetching)))
         }
         for name, of_set in dataset.manifest.analysis_sets().items():
             if found := [facts[case.id] for case in of_set if task in case.tasks]:
@@ -208,9 +243,10 @@ class _Gathering:
         self, entry: Submission, stage: str, task: str, dataset: DatasetVersion
     ) -> Predictions | None:
         """None where the submission has no results on this version of the dataset."""
-        results = stored_results(self.session, entry.id, stage, task, dataset)
+        results = stored_results(self.session, entry.id, stage, task, dataset, bool(self.fetching))
         labels = {case.id: case.label or 0 for case in dataset.manifest.cases}
-        return predictions_of(results, labels, self.rules[task].missing) if results else None
+        missing = self.rules[task].missing
+        return predictions_of(results, labels, missing, self.fetching) if results else None
 
     def _volumes(self, dataset: DatasetVersion) -> Volumes:
         """Positive voxels of the cases that a voxel task of anybody counted; they belong to the masks."""
@@ -228,9 +264,17 @@ class _Gathering:
 
 
 def stored_results(
-    session: Session, submission: str, stage: str, task: str, dataset: DatasetVersion
+    session: Session,
+    submission: str,
+    stage: str,
+    task: str,
+    dataset: DatasetVersion,
+    without_statistics: bool = False,
 ) -> Sequence[CaseResult]:
-    """What is stored of a submission on one version of a dataset, by case id; empty if it ran on another."""
+    """What is stored of a submission on one version of a dataset, by case id; empty if it ran on another.
+
+    Statistics may be left out: they are then read from the database once somebody asks for them.
+    """
     versions_run = select(Run.dataset_version).where(
         Run.submission_id == submission,
         Run.stage == stage,
@@ -246,11 +290,15 @@ def stored_results(
         CaseResult.task == task,
         CaseResult.dataset == dataset.name,
     )
-    return session.scalars(query.order_by(CaseResult.case_id)).all()
+    return _by_case(session, query, without_statistics)
 
 
 def analysis_results(
-    session: Session, submission: str, task: str, dataset: DatasetVersion
+    session: Session,
+    submission: str,
+    task: str,
+    dataset: DatasetVersion,
+    without_statistics: bool = False,
 ) -> Sequence[CaseResult]:
     """What is stored so far of a submission on the analysis sets of one version of a dataset, by case id."""
     query = (
@@ -264,15 +312,25 @@ def analysis_results(
             Run.dataset_version == dataset.version,
         )
     )
-    return session.scalars(query.order_by(CaseResult.case_id)).all()
+    return _by_case(session, query, without_statistics)
+
+
+def _by_case(
+    session: Session, query: Select[CaseResult], without_statistics: bool
+) -> Sequence[CaseResult]:
+    options = [defer(CaseResult.statistic)] if without_statistics else []
+    return session.scalars(query.options(*options).order_by(CaseResult.case_id)).all()
 
 
 def predictions_of(
-    results: Sequence[CaseResult], labels: Mapping[str, int], missing: spec.Missing
+    results: Sequence[CaseResult],
+    labels: Mapping[str, int],
+    missing: spec.Missing,
+    fetching: Database | None = None,
 ) -> Predictions:
     """Stored results as predictions, the policy for absent cases applied."""
     absent = frozenset(result.case_id for result in results if result.outcome != Outcome.SCORED)
-    statistics = {result.case_id: result.statistic for result in results if result.statistic is not None}
+    statistics = _statistics(results, fetching)
     scores = {
         result.case_id: absent_case_score(labels[result.case_id], filling(missing))
         if result.case_id in absent
@@ -286,6 +344,15 @@ def predictions_of(
         histograms=StoredHistograms(statistics, absent, missing),
         objects={result.case_id: objects_of(result.figures) for result in results if result.figures},
     )
+
+
+def _statistics(results: Sequence[CaseResult], fetching: Database | None) -> Mapping[str, bytes]:
+    if fetching is None:
+        return {result.case_id: result.statistic for result in results if result.statistic is not None}
+    by_id = {result.id: result.case_id for result in results}
+    there = select(CaseResult.id).where(CaseResult.id.in_(by_id), CaseResult.statistic.is_not(None))
+    with fetching.read() as session:
+        return FetchedStatistics(fetching, {by_id[found]: found for found in session.scalars(there)})
 
 
 def objects_of(figures: Mapping[str, Any]) -> dict[float, tuple[int, int, int]]:

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from backend.models.challenge import Challenge, DatasetVersion
 from backend.models.report import Report
 from backend.models.run import Run
-from backend.models.score import Score
+from backend.models.score import CaseResult, Score
 from backend.models.submission import Submission
 from backend.models.team import Team
 from backend.models.user import User
@@ -167,6 +167,38 @@ def test_results_that_changed_since_the_claim_are_another_report(
     assert work_off(world) == 2
     with world.read() as session:
         assert [row.digest for row in session.query(Report)] == [digest(world)] != [before]
+
+
+def test_results_that_vanish_while_they_are_read_make_no_report(
+    world: World, entered: list[Submission], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute = reporting._computed
+
+    def meanwhile(study: Any) -> Any:
+        if not done:
+            done.append(1)
+            with world.write() as session:
+                session.execute(delete(CaseResult).where(CaseResult.submission_id == entered[0].id))
+            world.set(entered[0], state="cancelled")
+        return compute(study)
+
+    done: list[int] = []
+    monkeypatch.setattr(reporting, "_computed", meanwhile)
+    assert reporting.work(world.platform.database)
+    assert known(world).state == "pending"
+    assert work_off(world) == 1
+    assert known(world).state == "computed"
+
+
+def test_statistics_are_fetched_one_by_one(world: World, entered: list[Submission]) -> None:
+    with world.read() as session:
+        challenge = session.get_one(Challenge, "demo")
+        study = study_of(session, challenge, fetching=world.platform.database)
+        assert not any(row.__dict__.get("statistic") for row in session.identity_map.values())
+    [part] = [part for task in study.tasks for part in task.test if task.level == "voxel"][:1]
+    held = part.predictions[entered[0].id].histograms
+    assert len(held) == 4
+    assert held["hidden1brain"].positive_voxels == 48
 
 
 def test_a_report_that_cannot_be_is_undefined_with_the_reason_and_not_tried_again(
