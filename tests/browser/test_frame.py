@@ -77,6 +77,9 @@ def pages(submission: Submission, who: str) -> list[str]:
     listed = "/organize/submissions"
     organize += [listed, f"{listed}?team=nobody", f"{listed}/plan?{deed}", f"{listed}/done?{deed}"]
     organize += ["/organize/audit", "/organize/empty/teams"]
+    organize += [
+        f"/organize/{name}/{page}" for name in ("demo", "empty") for page in ("reveal", "settings", "export")
+    ]
     return ["/", *organize, f"/submissions/{submission.id}"]
 
 
