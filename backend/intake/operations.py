@@ -56,7 +56,7 @@ def rerun(
         NotFound: there is none.
         Conflict: see `check_rerun`.
     """
-    submission = held(session, submission_id)
+    submission = _held_with_board(session, submission_id)
     check_rerun(session, storage, submission)
     before = {"state": submission.state, "failure": submission.failure_code}
     # Results and scores go with their runs; a worker that still holds one finds its token void.

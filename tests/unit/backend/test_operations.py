@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from sqlalchemy import func, select, update
@@ -254,3 +255,16 @@ def test_who_cancels_their_own_is_not_in_the_log_and_an_organizer_is(world: Worl
     with world.read() as session:
         causes = [session.get_one(Submission, row.id).transitions[-1].cause for row in (own, other)]
     assert causes == ["cancelled by ada", "cancelled by the organizers"]
+
+
+def test_a_withdrawal_waits_for_a_rescoring_and_both_are_done(world: World, ada: User) -> None:
+    row = ranked(world, "Alpha", ada)
+    other = Thread(target=withdraw, args=(world, row))
+    with world.write() as session:
+        versions.lock(session, "demo")
+        other.start()
+        other.join(timeout=0.5)
+        assert other.is_alive()
+        assert len(rescoring.scored(session, "demo", hold=True)) == 1
+    other.join()
+    assert state_of(world, row) == "withdrawn"
