@@ -11,7 +11,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from backend.main import create_app
 from backend.web.assets import built
+from tests.unit.backend.conftest import cheap_hashes
 from tests.unit.backend.world import World
+
+__all__ = ["cheap_hashes"]  # for every test here too
 
 FLAGS = [
     "--headless",
