@@ -158,11 +158,11 @@ def list_submissions(
 def choose_two(
     challenge: str, user: CurrentUser, id: Annotated[list[str] | None, Query()] = None
 ) -> Response:
-    """From two ticks in the table to the page that compares them."""
+    """From ticks in the table to the page that compares two, and asks for what is lacking."""
     chosen = id or []
-    if len(chosen) != 2:
+    if len(chosen) > 2:
         raise BadInput("choose_two", f"Tick two submissions to compare; {len(chosen)} were ticked.")
-    return see("/submissions/compare?" + urlencode({"a": chosen[0], "b": chosen[1]}))
+    return see("/submissions/compare?" + urlencode(dict(zip("ab", chosen, strict=False))))
 
 
 @router.get("/submissions/{submission}")

@@ -17,6 +17,8 @@ from sqlalchemy import delete, update
 
 from backend.accounts import service as accounts
 from backend.accounts import sessions
+from backend.commands import console
+from backend.intake import samples
 from backend.models.base import new_id
 from backend.models.challenge import Challenge
 from backend.models.run import Run
@@ -29,6 +31,7 @@ from backend.results.drafts import Change, draft
 from submissions.client import Client
 from submissions.responses import Submission
 from tests.images import busybox
+from tests.archives import Image, save, tar
 from tests.integration.arena import ONLY_HIDDEN, PASSWORD, Arena
 from tests.live import serving
 
@@ -136,6 +139,8 @@ def played(arena: Arena, app: FastAPI) -> Iterator[Stage]:
         rivals["invitation"] = rival.invite("demo").token
         rivals["team"] = rival.team("demo").id
         _complete(arena, own, {"sample": "ranked", "pixel": "failed", "toy": "finished"})
+        rivals["open_invitation"] = hashlib.sha256(rivals["invitation"].encode()).hexdigest()[:24]
+        _offer_sample(arena)
         _complete(arena, rivals, {"sample": "ranked", "pixel": "ranked"})
         _analyse_some(arena, own["sample"])
     arena.kill(worker)
@@ -194,6 +199,14 @@ def _analyse_some(arena: Arena, submission: str) -> None:
 
 def _files(sample: str, pixel: str, datasets: tuple[str, ...] = ("brain", "abdom")) -> dict[str, bytes]:
     texts = {"sample": sample, "pixel": pixel}
+def _offer_sample(arena: Arena) -> None:
+    """An image that everybody may hand in and have."""
+    layer = tar(*((name, b"#!/bin/sh\n") for name in _files("", "")))
+    path = save(arena.folder / "sample.tar", Image(layers=[layer]).docker())
+    with arena.platform.database.write() as session:
+        samples.register(session, arena.platform.storage, "demo", path, "sample", console.operator())
+
+
     return {
         f"workspace/run_{task}_{dataset}.sh": f"#!/bin/sh\n{text}".encode()
         for task, text in texts.items()

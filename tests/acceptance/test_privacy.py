@@ -190,6 +190,7 @@ def knowledge(stage: Stage) -> Knowledge:
     query = {
         "limit": ["1000", "1", "0", "-1", "x"],
         "after": ["", *raw],
+        "invitation": [stage.rivals["open_invitation"], *common],
         "challenge": ["demo", *raw],
         "everybody": ["true", "1", "x"],
         "task": ["sample", "pixel", *raw],
@@ -232,6 +233,7 @@ def knowledge(stage: Stage) -> Knowledge:
         "token_name": ["walk", "", 7],
         "token": ["guess", stage.rivals["team"], "", 7],
         "invitation": ["guess", stage.rivals["team"], ""],
+        "title": ["", "own", *raw],
         "challenge": ["demo", "absent", 7],
         "file_name": ["x.tar", f"../../blobs/{digests[0]}", case.name, ""],
         "size": [1000, 0, -1, 1 << 60, "x"],
@@ -250,6 +252,7 @@ def knowledge(stage: Stage) -> Knowledge:
         "baseline": ["true", "false", "x"],
         "values": [{}, {"publication.leaderboard": "live"}, 7],
         "reset": [[], ["dates.closes"], 7],
+        "new_password": [PASSWORD, "short", "", 7],
     }
     start = {"task": "pixel", "dataset": "brain", "case": "toy_0.nii.gz"}
     starts = [
@@ -344,6 +347,7 @@ def told_apart(app: FastAPI, line: Line, stage: Stage, at: str = "/") -> list[st
             if not door.path.startswith(at):
                 continue
             for identify in (stage.cookie, stage.bearer):
+        "invitation": [(stage.rivals["open_invitation"], secrets.token_hex(12))],
                 identity = identify(PARTICIPANT)
                 for hidden, absent in pairs[name]:
                     stage.renew_upload()
