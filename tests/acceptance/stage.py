@@ -21,17 +21,18 @@ from backend.commands import console
 from backend.intake import samples
 from backend.models.base import new_id
 from backend.models.challenge import Challenge
+from backend.models.report import Report
 from backend.models.run import Run
 from backend.models.standing import Standing
 from backend.models.upload import Upload
 from backend.models.user import ApiToken, User
 from backend.platform import Platform
-from backend.results import rescoring, uncertainty
+from backend.results import reporting, rescoring, uncertainty
 from backend.results.drafts import Change, draft
 from submissions.client import Client
 from submissions.responses import Submission
-from tests.images import busybox
 from tests.archives import Image, save, tar
+from tests.images import busybox
 from tests.integration.arena import ONLY_HIDDEN, PASSWORD, Arena
 from tests.live import serving
 
@@ -138,9 +139,9 @@ def played(arena: Arena, app: FastAPI) -> Iterator[Stage]:
         rivals["token"] = rival.make_token(RIVAL, PASSWORD, "rivals-token-name-e310").id
         rivals["invitation"] = rival.invite("demo").token
         rivals["team"] = rival.team("demo").id
-        _complete(arena, own, {"sample": "ranked", "pixel": "failed", "toy": "finished"})
         rivals["open_invitation"] = hashlib.sha256(rivals["invitation"].encode()).hexdigest()[:24]
         _offer_sample(arena)
+        _complete(arena, own, {"sample": "ranked", "pixel": "failed", "toy": "finished"})
         _complete(arena, rivals, {"sample": "ranked", "pixel": "ranked"})
         _analyse_some(arena, own["sample"])
     arena.kill(worker)
@@ -160,11 +161,12 @@ def _rescore(arena: Arena) -> None:
 
 
 def _compute_intervals(arena: Arena) -> None:
-    """Of both boards, also of one that the worker had begun."""
+    """Of both boards and the report, also of one that the worker had begun."""
     database = arena.platform.database
     with database.write() as session:
         session.execute(delete(Standing))
-    while uncertainty.work(database):
+        session.execute(delete(Report))
+    while uncertainty.work(database) or reporting.work(database):
         pass
 
 
@@ -197,8 +199,6 @@ def _analyse_some(arena: Arena, submission: str) -> None:
     arena.until(lambda: bool(arena.rows(Run, **runs, state="done")), "an analysis run to end")
 
 
-def _files(sample: str, pixel: str, datasets: tuple[str, ...] = ("brain", "abdom")) -> dict[str, bytes]:
-    texts = {"sample": sample, "pixel": pixel}
 def _offer_sample(arena: Arena) -> None:
     """An image that everybody may hand in and have."""
     layer = tar(*((name, b"#!/bin/sh\n") for name in _files("", "")))
@@ -207,6 +207,8 @@ def _offer_sample(arena: Arena) -> None:
         samples.register(session, arena.platform.storage, "demo", path, "sample", console.operator())
 
 
+def _files(sample: str, pixel: str, datasets: tuple[str, ...] = ("brain", "abdom")) -> dict[str, bytes]:
+    texts = {"sample": sample, "pixel": pixel}
     return {
         f"workspace/run_{task}_{dataset}.sh": f"#!/bin/sh\n{text}".encode()
         for task, text in texts.items()

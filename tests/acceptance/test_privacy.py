@@ -55,6 +55,11 @@ from tests.acceptance.walker import (
 from tests.integration.arena import PASSWORD, Arena, analysed_spec_text
 from tests.live import serving
 
+# Public once the results are.
+CATEGORIES = {
+    "/challenges/{challenge}/leaderboard/categories",
+    "/api/v1/challenges/{challenge}/leaderboard/categories",
+}
 ONLY_FOR_OTHERS = {
     "/organize",
     "/organize/{challenge}/scoring",
@@ -75,6 +80,15 @@ ONLY_FOR_OTHERS = {
     "/api/v1/challenges/{challenge}/reveal",
     "/api/v1/challenges/{challenge}/settings",
     "/api/v1/challenges/{challenge}/teams",
+    "/organize/{challenge}/analysis",
+    "/organize/{challenge}/analysis/{question}",
+    "/organize/{challenge}/cases",
+    "/organize/{challenge}/cases/{task}/{dataset}/{case}",
+    "/api/v1/challenges/{challenge}/analysis/{question}",
+    "/api/v1/challenges/{challenge}/cases",
+    "/api/v1/challenges/{challenge}/cases/{task}/{dataset}/{case}/{axis}/{index}.webp",
+    "/api/v1/challenges/{challenge}/report",
+    *CATEGORIES,
 }
 
 
@@ -176,6 +190,7 @@ def knowledge(stage: Stage) -> Knowledge:
         "submission_id": [*own, *common, *outside[:4]],
         "upload_id": [stage.own["upload"], stage.rivals["upload"], *common, *outside[:4]],
         "token_id": [stage.rivals["token"], *common, *outside[:4]],
+        "invitation": [stage.rivals["open_invitation"], *common],
         "team": [stage.rivals["team"], *common],
         "sha256": [*digests, *common, *outside[:4]],
         "task": ["pixel", "sample", "score", *common],
@@ -190,7 +205,6 @@ def knowledge(stage: Stage) -> Knowledge:
     query = {
         "limit": ["1000", "1", "0", "-1", "x"],
         "after": ["", *raw],
-        "invitation": [stage.rivals["open_invitation"], *common],
         "challenge": ["demo", *raw],
         "everybody": ["true", "1", "x"],
         "task": ["sample", "pixel", *raw],
@@ -200,6 +214,13 @@ def knowledge(stage: Stage) -> Knowledge:
         "team": ["", "a", RIVAL, *raw],
         "baselines": ["show", "hide", "x"],
         "live": ["", "yes", "x"],
+        "panel": ["category-brain", "kind-brain", "hardest-brain", *raw],
+        "grouping": ["kind", "category", "x"],
+        "group": ["local", "global", case.kind, *raw],
+        "label": ["abnormal", "normal", "x"],
+        "outcome": ["absent", "x"],
+        "start": ["0", "1", "-1", "x"],
+        "submission": [stage.rivals["pixel"], *raw],
         "sort": ["place", "team", "ranked", "ap.brain", "validation.abdom", "ap.x", *raw],
         "order": ["", "desc", "asc", "x"],
         "layer": [*pictures.LAYERS, "x"],
@@ -212,6 +233,7 @@ def knowledge(stage: Stage) -> Knowledge:
         "state": ["failed", "ranked", *raw],
         "next": ["/", "//elsewhere.example", f"/submissions/{ids[0]}"],
         "kind": ["toy", "counted", *raw],
+        "title": ["", "own", *raw],
         "code": ["crashed", "platform", *raw],
         "fault": ["ours", "theirs", "x"],
         "text": ["", *raw],
@@ -230,10 +252,10 @@ def knowledge(stage: Stage) -> Knowledge:
         "name": ["bert", RIVAL, "", 7, None, ["x"]],
         "email": ["bert@example.org", "anna@example.org", "", 7],
         "password": [PASSWORD, "wrong", "", 7],
+        "new_password": [PASSWORD, "short", "", 7],
         "token_name": ["walk", "", 7],
         "token": ["guess", stage.rivals["team"], "", 7],
         "invitation": ["guess", stage.rivals["team"], ""],
-        "title": ["", "own", *raw],
         "challenge": ["demo", "absent", 7],
         "file_name": ["x.tar", f"../../blobs/{digests[0]}", case.name, ""],
         "size": [1000, 0, -1, 1 << 60, "x"],
@@ -252,7 +274,6 @@ def knowledge(stage: Stage) -> Knowledge:
         "baseline": ["true", "false", "x"],
         "values": [{}, {"publication.leaderboard": "live"}, 7],
         "reset": [[], ["dates.closes"], 7],
-        "new_password": [PASSWORD, "short", "", 7],
     }
     start = {"task": "pixel", "dataset": "brain", "case": "toy_0.nii.gz"}
     starts = [
@@ -326,6 +347,7 @@ def twins(stage: Stage) -> dict[str, list[tuple[str, str]]]:
         "submission_id": submissions,
         "upload_id": [(stage.rivals["upload"], secrets.token_hex(12))],
         "token_id": [(stage.rivals["token"], secrets.token_hex(12))],
+        "invitation": [(stage.rivals["open_invitation"], secrets.token_hex(12))],
         "team": [(stage.rivals["team"], secrets.token_hex(12))],
         "sha256": [(digest, secrets.token_hex(32)) for digest in digests],
         "case": [(case.name, nowhere), (case.id, secrets.token_hex(10)), (name, nowhere)],
@@ -347,7 +369,6 @@ def told_apart(app: FastAPI, line: Line, stage: Stage, at: str = "/") -> list[st
             if not door.path.startswith(at):
                 continue
             for identify in (stage.cookie, stage.bearer):
-        "invitation": [(stage.rivals["open_invitation"], secrets.token_hex(12))],
                 identity = identify(PARTICIPANT)
                 for hidden, absent in pairs[name]:
                     stage.renew_upload()
@@ -453,6 +474,23 @@ def test_with_aliases_no_board_names_a_rivals_team(
             session.get_one(Team, stage.rivals["team"]).name = name
 
 
+def test_after_the_reveal_results_by_category_tell_of_no_single_case(
+    app: FastAPI, line: Line, stage: Stage, hidden: Hidden
+) -> None:
+    revealed = stage.arena.spec.replace("reveal: null", "reveal: 2020-10-08T00:00:00Z")
+    with stage.platform.database.write() as session:
+        session.execute(update(Challenge).values(spec_text=revealed))
+    try:
+        for at in CATEGORIES:
+            walked = list(walk(app, line, stage, lambda: stage.cookie(PARTICIPANT), at))
+            assert leaks(hidden, walked) == []
+            asked = [answer for _, ask, answer in walked if ask.method == "GET" and "task=" in ask.target]
+            assert 200 in {answer.status for answer in asked}
+    finally:
+        with stage.platform.database.write() as session:
+            session.execute(update(Challenge).values(spec_text=stage.arena.spec))
+
+
 def test_analysis_sets_were_run_and_do_not_exist_for_the_participant(app: FastAPI, stage: Stage) -> None:
     with stage.platform.database.read() as session:
         query = select(Run.state).where(Run.submission_id == stage.own["sample"], Run.stage == "analysis")
@@ -485,6 +523,21 @@ def test_the_organizer_does_see_what_participants_do_not(line: Line, stage: Stag
         told = hidden.within(answer.body, answer.headers_as_bytes(), b"")
         assert {"the name of a case in a container", "the story for the operator"} <= set(told), target
         assert MARKERS["own-log-on-hidden-c02e"] in told
+
+
+def test_the_organizer_does_see_single_hidden_cases(line: Line, stage: Stage, hidden: Hidden) -> None:
+    with stage.platform.database.read() as session:
+        manifests = {one.name: one.manifest for one in challenges.current_versions(session, "demo")}
+    case = next(case for case in manifests["brain"].cases_of("test", "pixel") if case.label)
+    at = f"cases/pixel/brain/{case.id}"
+    for target, what in (
+        ("/organize/demo/cases?task=pixel", "the id of a hidden case"),
+        (f"/organize/demo/{at}", "the kind of a hidden anomaly"),
+        (f"/api/v1/challenges/demo/{at}/2/8.webp", "a picture of a hidden scan or mask"),
+    ):
+        answer = line.ask(Ask("GET", target), stage.cookie(ORGANIZER))
+        assert answer.status == 200, target
+        assert what in hidden.within(answer.body, answer.headers_as_bytes(), b""), target
 
 
 def _digest(stage: Stage) -> Any:
