@@ -27,6 +27,9 @@ from rich.console import Console
 from rich.table import Table
 
 from challenges.spec import Challenge, load
+from datasets import manifest
+from datasets.make import Job
+from datasets.seeds import Seeds
 from submissions.client import Client
 from submissions.responses import Submission
 from submissions.saving import save
@@ -51,13 +54,13 @@ def main() -> int:
     settings = _settings()
     _say("Building the challenge: training, toy and hidden scans of brain and abdomen")
     _forget_the_last_demo()
-    _build_data(settings)
+    _build_data(settings, challenge)
     _say("Training the reference methods on the training scans, and building their images")
     if _options().networks:
         _say(f"Networks are trained for {STEPS} steps only: what they score shows that they run, no more")
     for method in methods:
         _train(method)
-    _open_challenge(settings)
+    _open_challenge(settings, challenge)
     with _platform(settings) as url:
         submissions = [
             (client, submitted) for method in methods for client, submitted in _enter(url, challenge, method)
@@ -100,23 +103,24 @@ def _forget_the_last_demo() -> None:
         shutil.rmtree(DEMO / name, ignore_errors=True)
 
 
-def _operate(settings: dict[str, str], *arguments: str, text: str | None = None) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "backend", *arguments],
-        cwd=ROOT,
-        env=settings,
-        input=text,
-        text=True,
-        check=True,
-    )
+def _run(*command: str, env: dict[str, str] | None = None) -> None:
+    """Run a command that tells by itself what went wrong."""
+    ended = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, env=env, check=False)
+    if ended.returncode:
+        raise SystemExit(f"`python -m {' '.join(command[:3])} …` failed; what it said stands above.")
 
 
-def _build_data(settings: dict[str, str]) -> None:
+def _operate(settings: dict[str, str], *arguments: str) -> None:
+    _run("backend", *arguments, env=settings)
+
+
+def _build_data(settings: dict[str, str], challenge: Challenge) -> None:
     secret = DEMO / "secret"
     if not secret.exists():
         DEMO.mkdir(parents=True, exist_ok=True)
         secret.touch(mode=0o600)
         secret.write_text(secrets.token_hex(32))
+    _forget_other_scans(challenge, secret)
     scans = str(DEMO / "scans")
     _operate(settings, "init")
     _operate(
@@ -133,23 +137,45 @@ def _build_data(settings: dict[str, str]) -> None:
     )
 
 
+def _forget_other_scans(challenge: Challenge, secret: Path) -> None:
+    """Remove scans that another version of the generator or of the challenge made: they are built anew."""
+    seeds = Seeds(secret.read_bytes().strip())
+    for dataset in challenge.datasets:
+        folder = DEMO / "scans" / dataset
+        if not (folder / "manifest.json").exists():
+            continue
+        try:
+            found = manifest.read(folder / "manifest.json").version
+        except (OSError, ValueError):
+            found = "unreadable"
+        if found != Job(challenge, dataset, seeds, folder).version:
+            _say(f"The scans in {folder} are of another version; they are built anew")
+            shutil.rmtree(folder)
+
+
 def _train(method: str) -> None:
-    weights = DEMO / "weights" / method
-    run = [sys.executable, "-m", "reference_methods"]
-    learning = ["--data", str(DEMO / "scans"), "--out", str(weights), "--steps", str(STEPS)]
-    subprocess.run([*run, "train", method, *learning], cwd=ROOT, check=True)
-    subprocess.run([*run, "build", method, "--weights", str(weights)], cwd=ROOT, check=True)
+    weights = str(DEMO / "weights" / method)
+    learning = ("--data", str(DEMO / "scans"), "--out", weights, "--steps", str(STEPS))
+    _run("reference_methods", "train", method, *learning)
+    _run("reference_methods", "build", method, "--weights", weights)
 
 
-def _open_challenge(settings: dict[str, str]) -> None:
-    """Register scans, and the starter kit: a method with its weights that `docker build` takes as it is."""
+def _open_challenge(settings: dict[str, str], challenge: Challenge) -> None:
+    """Register scans, and the starter kit: a method with its weights that `docker build` takes as it is.
+
+    Its image is the working sample.
+    """
     kit = DEMO / "kit"
     shutil.rmtree(kit, ignore_errors=True)
     weights = str(DEMO / "weights" / TEMPLATE)
-    command = [sys.executable, "-m", "reference_methods", "context", TEMPLATE, "--weights", weights]
-    subprocess.run([*command, "--out", str(kit)], cwd=ROOT, check=True)
+    _run("reference_methods", "context", TEMPLATE, "--weights", weights, "--out", str(kit))
     data = ("--data", str(DEMO / "scans"), "--kit", str(kit))
     _operate(settings, "challenge", "add", str(CHALLENGE), *data)
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / "sample.tar"
+        save(f"moodarena/{TEMPLATE}", archive, lambda _: None)
+        title = "The starter kit's method"
+        _operate(settings, "challenge", "sample", challenge.id, str(archive), "--title", title)
 
 
 @contextmanager
