@@ -72,6 +72,18 @@ def test_an_organizer_drills_from_the_heat_map_to_a_case(site: Site, tab: Tab, b
     expect(page.get_by_alt_text("Scan, slice 11", exact=True)).to_be_visible()
 
 
+def test_who_waits_for_the_first_report_is_shown_it(site: Site, tab: Tab) -> None:
+    site.world.challenge(consensus="mean_of_places\n  bootstraps: 100")
+    site.world.person("boss", "organizer")
+    ranked(site.world, "Alone", site.world.person("ada"))
+    sign_in(tab.page, "boss")
+    tab.page.goto(f"{AT}/stability?task=pixel")
+    expect(tab.page.get_by_text("computes the first report")).to_be_visible()
+    assert reporting.work(site.world.platform.database)
+    tab.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(tab.page.get_by_text("from exactly the results of now")).to_be_visible()
+
+
 def test_every_page_of_the_analysis_is_fit_for_all(site: Site, tab: Tab, best: Submission) -> None:
     page = tab.page
     sign_in(page, "boss")

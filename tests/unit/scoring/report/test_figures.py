@@ -496,6 +496,17 @@ def test_a_higher_value_has_a_stronger_ground():
     assert grounds[2] - grounds[1] == pytest.approx(grounds[1] - grounds[0], abs=0.011)
 
 
+def test_cells_of_a_heat_map_may_lead_somewhere_and_say_where_also_when_it_is_turned() -> None:
+    names = [f"team {n}" for n in range(12)]
+    links = [[f"/cases?of={name}" for name in names]]
+    root = parsed(heat_map(["ring"], names, [[0.5] * 11 + [None]], prefix="a", links=links))
+    cells = list(root.iter("{http://www.w3.org/2000/svg}a"))
+    assert root.get("role") == "group"  # an image would hide its links
+    assert [cell.get("href") for cell in cells] == links[0]
+    assert [cell.get("aria-label") for cell in cells][10:] == ["team 10, ring: 0.50", "team 11, ring: –"]
+    assert parsed(heat_map(["A"], ["x"], [[1.0]], prefix="a")).get("role") == "img"
+
+
 def test_a_heat_map_of_more_columns_than_fit_changes_sides():
     root = parsed(heat_map(["x"], [f"T{i}" for i in range(12)], [[i / 20 for i in range(12)]], prefix="a"))
     cells = of_class(root, "cell")
