@@ -1,7 +1,7 @@
 # What a person types here. Everything sets itself up; see `make help`.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-methods assets demo demo-methods demo-data serve stop test test-all benchmarks lint format clean
+.PHONY: help setup setup-methods assets demo demo-methods demo-data serve stop test test-all benchmarks screenshots lint format clean
 
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
@@ -55,6 +55,10 @@ benchmarks: setup-methods assets  ## speed, memory and agreement beside peers, o
 	@$(PYTHON) benchmarks/methods.py
 	@$(PYTHON) benchmarks/pages.py
 
+screenshots: assets  ## every page in Chromium, light and dark, wide and on a phone, into .screenshots
+	@sh setup/services.sh test
+	@$(PYTHON) setup/screenshots.py
+
 lint: setup-methods  ## ruff, mypy --strict, import-linter
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
@@ -66,5 +70,5 @@ format: setup
 
 clean:  ## remove what was made here: .venv, caches, the demo's data (stops our engine first)
 	@sh setup/engine.sh stop
-	rm -rf .venv .demo .cache node_modules backend/web/static/dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+	rm -rf .venv .demo .cache .screenshots node_modules backend/web/static/dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -101,10 +102,10 @@ def chromium_browser() -> Iterator[Browser]:
     Raises:
         FileNotFoundError: there is none.
     """
-    path = chromium()
-    if path is None:
-        raise FileNotFoundError("no browser here; `make test` installs it, or: apt-get install chromium")
     with sync_playwright() as playwright:
+        path = chromium() or playwright.chromium.executable_path
+        if not Path(path).exists():
+            raise FileNotFoundError("no browser here; `make test` installs it, or: apt-get install chromium")
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         try:
             yield browser
