@@ -15,7 +15,7 @@ from backend.models.reveal import FrozenBoard
 from backend.models.submission import Submission
 from backend.models.team import Team
 from backend.models.user import User
-from backend.results import disclosure, rescoring, reveal, service, versions
+from backend.results import disclosure, rescoring, reveal, service, uncertainty, versions
 from backend.results.drafts import Change, draft
 from backend.results.leaderboard import leaderboard
 from backend.results.schemas import Board, RevealView
@@ -245,6 +245,23 @@ def test_the_view_tells_what_to_look_at_and_what_becomes_public(world: World, ad
         ("sample", ["Alpha"]),
         ("pixel", []),
     ]
+
+
+def test_workers_compute_the_intervals_of_the_frozen_board_and_of_the_live_one(
+    world: World, ada: User, boss: User
+) -> None:
+    world.challenge(consensus="mean_of_places\n  bootstraps: 100")
+    ranked(world, "Alpha", ada, task="sample", skill=0.9)
+    do(world, "freeze", boss)
+    ranked(world, "Beta", ada, task="sample", skill=0.4)
+    while uncertainty.work(world.platform.database):
+        pass
+    frozen, live = board(world, boss), board(world, boss, live=True)
+    assert [(one.total, one.uncertainty.state) for one in (frozen, live)] == [
+        (1, "computed"),
+        (2, "computed"),
+    ]
+    assert board(world, as_of=disclosure.utc(frozen.frozen_since or 0).date()).uncertainty.state == "computed"
 
 
 # --- aliases ---
