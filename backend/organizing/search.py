@@ -1,5 +1,6 @@
 """Which submissions an organizer wants to see, in which order: the same for page, JSON and CSV."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -8,7 +9,6 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from backend.csv_table import as_csv, moment
-from backend.intake.operations import counting
 from backend.models.submission import ACTIVE_STATES, FINAL_STATES, Submission
 from backend.models.team import Team
 from backend.models.user import User
@@ -111,7 +111,9 @@ def search(session: Session, viewer: User, wish: Wish) -> Sheet[SubmissionRow]:
     fitting = select(Submission).join(Submission.team).where(*_conditions(wish))
     total = session.scalars(select(func.count()).select_from(fitting.subquery())).one()
     found = session.scalars(_in_order(fitting, wish).limit(wish.limit).offset((wish.page - 1) * wish.limit))
-    items = [_row(session, submission, viewer) for submission in found]
+    rows = found.all()
+    on_board = _counting(session, {submission.team_id for submission in rows})
+    items = [_row(session, submission, viewer, submission.id in on_board) for submission in rows]
     return Sheet(items=items, total=total, page=wish.page, pages=max(1, -(-total // wish.limit)))
 
 
@@ -151,13 +153,22 @@ def _in_order(query: Select[Submission], wish: Wish) -> Select[Submission]:
     return query.order_by(ways[0].nulls_last(), *ways[1:])
 
 
-def _row(session: Session, submission: Submission, viewer: User) -> SubmissionRow:
+def _counting(session: Session, teams: Collection[str]) -> set[str]:
+    """The submissions that count for these teams: of each in each task the last one that is ranked."""
+    query = select(Submission.team_id, Submission.task, Submission.id).where(
+        Submission.team_id.in_(teams), Submission.kind == "counted", Submission.state == "ranked"
+    )
+    ranked = session.execute(query.order_by(Submission.created_at, Submission.id))
+    return set({(team, task): submission for team, task, submission in ranked}.values())
+
+
+def _row(session: Session, submission: Submission, viewer: User, counts: bool) -> SubmissionRow:
     return SubmissionRow(
         **dict(service.summary(session, submission, viewer)),
         baseline=submission.team.baseline,
         failure_ours=submission.failure_ours,
         failure_detail=submission.failure_detail,
-        counts=submission.state == "ranked" and counting(session, submission) == submission.id,
+        counts=counts,
     )
 
 

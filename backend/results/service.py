@@ -127,7 +127,7 @@ def summary(session: Session, submission: Submission, viewer: User) -> Submissio
         created_at=submission.created_at,
         finished_at=disclosure.finished_for(submission, viewer),
         failure=disclosure.failure_for(submission, viewer),
-        queue_position=queue_position(session, submission),
+        queue_position=None if submission.is_final else queue_position(session, submission),
     )
 
 
