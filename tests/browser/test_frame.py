@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from backend.models.sample import WorkingSample
 from backend.models.submission import Submission
+from backend.models.team import Invitation
+from backend.models.upload import Upload
 from tests.browser.conftest import Site, Tab
 from tests.browser.test_walk import sign_in
 from tests.unit.backend.world import World
@@ -48,6 +51,9 @@ NOTE = """() => {
 NOTED = """() => [...stops].map(([item, ring]) => [item.outerHTML.slice(0, 120), ring])"""
 
 
+FAILED = "f" * 24
+
+
 def stage(world: World) -> Submission:
     """A challenge with all that a page may show; ada takes part, boss organizes."""
     world.challenge()
@@ -56,7 +62,7 @@ def stage(world: World) -> Submission:
     team = world.team("Alpha", ada)
     ranked = world.ranked(team, ada, "sample", {"brain": 0.9, "abdom": 0.8}, title="ranked_method")
     world.ranked(world.team("Beta", baseline=True), ada, "sample", {"brain": 0.9, "abdom": None})
-    failed = world.submission(team, ada, title="failing")
+    failed = world.submission(team, ada, title="failing", id=FAILED)
     sentence = {"failure_code": "wrong_shape", "failure_message": "toy_2.nii.gz: 127 slices, 128 expected"}
     world.moved(failed, "toy", "failed")
     world.set(failed, **sentence, failure_detail="Traceback\n" * 80)
@@ -64,6 +70,11 @@ def stage(world: World) -> Submission:
     world.hidden_shard(ranked, 0)
     waiting = world.submission(team, ada, title="waiting")
     world.run(waiting, "verify")
+    half = {"file_name": "image.tar.gz", "size": 1000, "offset": 330, "sha256": "cd" * 32, "expires_at": 2e10}
+    world.add(Upload(user_id=ada.id, challenge_id="demo", **half))
+    kit = {"title": "The kit", "archive_sha256": "ab" * 32, "archive_size": 1000}
+    world.add(WorkingSample(challenge_id="demo", **kit))
+    world.add(Invitation(token_hash="ef" * 32, team_id=team.id, created_by=ada.id, expires_at=2e10))
     return ranked
 
 
@@ -78,11 +89,18 @@ def pages(submission: Submission, who: str) -> list[str]:
         f"{at}/team",
         f"{at}/submit",
         f"{at}/submissions",
+        f"{at}/submissions?sort=title&state=active",
+        f"/submissions/{FAILED}",
         f"/submissions/{submission.id}",
         case,
     ]
     if who == "ada":
-        return [*public, *own, "/challenges/empty/team", "/challenges/empty/submissions", "/organize"]
+        return [
+            *public,
+            *own,
+            *(f"/challenges/empty/{name}" for name in ("team", "submit", "submissions")),
+            "/organize",
+        ]
     organize = ["/organize", "/organize/demo/teams", "/organize/demo/scoring", "/organize/empty/scoring"]
     deed = f"deed=withdraw&id={submission.id}"
     listed = "/organize/submissions"
