@@ -129,7 +129,7 @@ def _conditions(wish: Wish) -> list[ColumnElement[bool]]:
 
 
 def _order(wish: Wish) -> list[ColumnElement[Any]]:
-    columns: list[ColumnElement[Any]] = [SORTS[wish.sort], Submission.created_at, Submission.id]
+    columns: list[Any] = [SORTS[wish.sort], Submission.created_at, Submission.id]
     first, *others = [column.desc() if wish.descends else column.asc() for column in columns]
     return [first.nulls_last(), *others]
 
