@@ -9,7 +9,9 @@ from sqlalchemy import update
 
 from backend.models.challenge import Challenge
 from backend.models.submission import Submission
-from backend.results import board_categories, reporting
+from backend.results import board_categories, disclosure, reporting
+from backend.results.board_categories import categories
+from backend.results.reveal import carry_out
 from tests.unit.backend.browsing import visitor
 from tests.unit.backend.evaluated import ranked
 from tests.unit.backend.world import World
@@ -97,3 +99,38 @@ def test_before_the_first_report_the_page_says_so(world: World, client: TestClie
     ranked(world, "Best", world.person("ada"))
     assert "are being computed" in visitor(client).get(PAGE)
     visitor(client).get("/challenges/demo/leaderboard/categories?task=absent", 404)
+
+
+def test_once_the_board_is_frozen_later_submissions_are_in_no_heat_map(
+    world: World, entered: list[Submission], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board_categories, "LEAST", 2)
+    monkeypatch.setattr(reporting, "REST", 0.0)
+    boss, ada = world.person("boss", "organizer"), world.person("eve")
+    with world.write() as session:
+        carry_out(session, "demo", "freeze", boss, "the end")
+    ranked(world, "Late", ada, skill=0.6)
+    compute(world)
+    with world.read() as session:
+        told = categories(session, session.get_one(Challenge, "demo"), "pixel", boss)
+    assert told.state == "computed"
+    columns = [column for panel in told.panels if panel.table for column in panel.table.columns]
+    assert {column.title for column in columns if column.of_team} == {"Best", "Weak"}
+
+
+def test_while_aliases_are_in_force_nobody_reads_a_name(
+    world: World, entered: list[Submission], client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disclosure, "categories_are_public", lambda *_: True)
+    with world.write() as session:
+        text = session.get_one(Challenge, "demo").spec_text
+        hiding = text.replace("aliases: false", "aliases: true")
+        session.execute(update(Challenge).values(spec_text=hiding))
+    monkeypatch.setattr(board_categories, "LEAST", 2)
+    page, told = visitor(client).get(PAGE), client.get(API).text
+    with world.read() as session:
+        aliases = [row.team.alias for row in session.query(Submission)]
+    for alias in aliases:
+        assert alias in page
+        assert alias in told
+    assert "Best" not in page + told
