@@ -61,18 +61,24 @@ class Citation:
 def citation(board: Board, rules: Challenge, address: str, day: date) -> Citation:
     """Of the board as it stands at the end of `day`; `address` leads to it."""
     what = f"{rules.title}: leaderboard of the task {rules.tasks[board.task].title}"
-    version = f"Scoring version {board.scoring.number}"
+    version = f"Scoring version {board.scoring.number}, {_state_of(board, day)}"
     fields = {
         "title": f"{{{_tex(what)}}}",
         "year": str(day.year),
         "howpublished": f"\\url{{{address}}}",
-        "note": f"{version}, submissions ranked by {day}",
+        "note": version,
     }
     inside = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items())
     return Citation(
-        f"{what}. {version}, submissions ranked by {day}. {address}",
+        f"{what}. {version}. {address}",
         f"@misc{{{board.challenge}-{board.task}-{day},\n{inside}\n}}",
     )
+
+
+def _state_of(board: Board, day: date) -> str:
+    if board.frozen_since is None:
+        return f"submissions ranked by {day}"
+    return f"frozen on {datetime.fromtimestamp(board.frozen_since, UTC):%Y-%m-%d}"
 
 
 def _tex(text: str) -> str:

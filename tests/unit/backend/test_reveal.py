@@ -16,6 +16,7 @@ from backend.models.submission import Submission
 from backend.models.team import Team
 from backend.models.user import User
 from backend.results import disclosure, rescoring, reveal, service, uncertainty, versions
+from backend.results.board_export import citation
 from backend.results.drafts import Change, draft
 from backend.results.leaderboard import leaderboard
 from backend.results.schemas import Board, RevealView
@@ -65,6 +66,12 @@ def board(world: World, viewer: User | None = None, **asked: Any) -> Board:
         return leaderboard(session, session.get_one(Challenge, "demo"), "sample", viewer, **asked)
 
 
+def cited(world: World) -> str:
+    with world.read() as session:
+        rules = session.get_one(Challenge, "demo").spec
+    return citation(board(world), rules, "https://example.org", disclosure.utc(NOON).date()).text
+
+
 def teams(world: World, viewer: User | None = None, **asked: Any) -> list[str]:
     return [row.team for row in board(world, viewer, **asked).rows]
 
@@ -93,6 +100,7 @@ def test_what_is_ranked_later_is_not_on_a_frozen_board_but_organizers_see_it(
     assert teams(world) == teams(world, boss) == ["Alpha"]
     assert board(world).rows[0].ap["brain"] == 0.5
     assert board(world).frozen_since is not None
+    assert "Scoring version 1, frozen on 20" in cited(world)
     assert teams(world, boss, live=True) == ["Alpha", "Beta"]
     assert board(world, boss, live=True).frozen_since is None
     refused(lambda: board(world, ada, live=True), Forbidden, "board_not_public")

@@ -13,8 +13,10 @@ from typer.testing import CliRunner, Result
 from backend import cli
 from backend.config import Settings
 from backend.models.audit import AuditEntry
+from backend.models.challenge import Challenge
 from backend.platform import Platform
 from backend.results import crate
+from tests.unit.backend.test_challenges import TEXT, write_datasets
 from tests.unit.backend.world import World
 
 Run = Callable[..., Result]
@@ -68,6 +70,22 @@ def test_a_setting_is_changed_and_taken_back_at_the_console(run: Run, world: Wor
     assert "That is so already." in run(*change, "3", "--reason", "again").output
     assert "3 before, 10 now" in run(*change, "--as-in-yaml", "--reason", "large ones").output
     assert run("challenge", "set", "demo", "limits.memory", "1", "--reason", "x").exit_code == 1
+
+
+def test_a_newer_yaml_keeps_what_it_allows_and_says_what_it_drops(
+    run: Run, world: World, tmp_path: Path
+) -> None:
+    write_datasets(tmp_path / "data", "v2")
+    for name, value in (("title", "Another"), ("teams.max_members", "3")):
+        assert run("challenge", "set", "demo", name, value, "--reason", "x").exit_code == 0
+    newer = tmp_path / "newer.yaml"
+    newer.write_text(TEXT.replace("  - title\n", ""))
+    result = run("challenge", "add", str(newer), "--data", str(tmp_path / "data"))
+    assert result.exit_code == 0, result.output
+    assert "title was changed to 'Another', which this YAML does not allow" in result.output
+    with world.read() as session:
+        challenge = session.get_one(Challenge, "demo")
+        assert (challenge.settings, challenge.title) == ({"teams.max_members": 3}, "moodarena demo")
 
 
 def test_results_are_exported_at_the_console(run: Run, world: World, tmp_path: Path) -> None:
