@@ -1,7 +1,7 @@
 """Challenges as registered, and the datasets that they run on."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +107,8 @@ def register(
     Raises:
         BadInput: the YAML, a manifest or a file is wrong, or does not go with what organizers have changed,
             with the remedy.
-        Conflict: this version of a dataset was registered with other content, or the YAML scores otherwise
-            than figures that are there.
+        Conflict: this version of a dataset was registered with other content, the YAML scores otherwise
+            than figures that are there, or the board is frozen and a version is new.
     """
     challenge_spec = _parse(spec_text)
     built = {name: _read_manifest(challenge_spec, name, data) for name in challenge_spec.datasets}
@@ -124,9 +124,20 @@ def register(
         if say:
             say(f"{name} was changed to {value!r}, which this YAML does not allow: it is the YAML's again.")
     versions.register(session, challenge)
+    _check_not_frozen(session, challenge, built)
     for manifest in built.values():
         _make_current(session, manifest)
     return challenge
+
+
+def _check_not_frozen(session: Session, challenge: Challenge, built: Mapping[str, Manifest]) -> None:
+    present = {version.name: version.version for version in current_versions(session, challenge.id)}
+    if challenge.frozen and present != {name: manifest.version for name, manifest in built.items()}:
+        raise Conflict(
+            "board_frozen",
+            "The board is frozen, and other versions of the datasets would empty it. Unfreeze it first, on "
+            f"the page Reveal or by `python -m backend board unfreeze {challenge.id} --reason TEXT`.",
+        )
 
 
 def _parse(text: str) -> spec.Challenge:

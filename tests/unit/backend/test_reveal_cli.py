@@ -88,6 +88,16 @@ def test_a_newer_yaml_keeps_what_it_allows_and_says_what_it_drops(
         assert (challenge.settings, challenge.title) == ({"teams.max_members": 3}, "moodarena demo")
 
 
+def test_new_cases_do_not_empty_a_frozen_board(run: Run, world: World, tmp_path: Path) -> None:
+    write_datasets(tmp_path / "data", "v2")
+    (tmp_path / "same.yaml").write_text(TEXT)
+    add = ("challenge", "add", str(tmp_path / "same.yaml"), "--data", str(tmp_path / "data"))
+    assert run("board", "freeze", "demo", "--reason", "x").exit_code == 0
+    assert "would empty it" in str(run(*add).exception)
+    assert run("board", "unfreeze", "demo", "--reason", "x").exit_code == 0
+    assert run(*add).exit_code == 0
+
+
 def test_results_are_exported_at_the_console(run: Run, world: World, tmp_path: Path) -> None:
     out = tmp_path / "demo.zip"
     told = printed(run("export", "demo", "--out", str(out), "--reason", "for the paper", "--json"))
