@@ -1,7 +1,7 @@
 """Test cases with every method's figure side by side. Hidden cases have names here: for organizers only."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query
@@ -251,18 +251,24 @@ def _called(entry: Entry) -> str:
 
 @dataclass(frozen=True)
 class CaseStory:
-    """One test case with all methods side by side; `methods` in the order of the board."""
+    """One test case with all methods side by side; `methods` in the order of the board.
+
+    `place` among the `ranked` cases of its dataset, 1 for the hardest, None where it has no figure; `harder`
+    and `easier` are the ids of those beside it.
+    """
 
     dataset: str
     entry: Entry
     level: str
     methods: Sequence[Mapping[str, Any]]
-    harder: int
     ranked: int
+    place: int | None = None
+    harder: str | None = None
+    easier: str | None = None
 
 
 def case_story(told: Told, found: Mapping[str, Any], dataset: str, case: str) -> CaseStory:
-    """What everybody did on a case; `harder` of the `ranked` cases of its dataset have a lower mean.
+    """What everybody did on a case, and which cases are as hard as it is, or nearly.
 
     Raises:
         NotFound: the task has no such test case in this dataset.
@@ -284,6 +290,10 @@ def case_story(told: Told, found: Mapping[str, Any], dataset: str, case: str) ->
         }
         for number, one in enumerate(told["entrants"])
     ]
-    ranked = hardest(rows, len(rows))
-    harder = next((place for place, row in enumerate(ranked) if row["id"] == case), len(ranked))
-    return CaseStory(dataset, entry, found["level"], methods, harder, len(ranked))
+    ids = [row["id"] for row in hardest(rows, len(rows))]
+    story = CaseStory(dataset, entry, found["level"], methods, len(ids))
+    if case not in ids:
+        return story
+    at = ids.index(case)
+    beside = ids[at - 1] if at else None, ids[at + 1] if at + 1 < len(ids) else None
+    return replace(story, place=at + 1, harder=beside[0], easier=beside[1])

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,6 +128,10 @@ def test_a_cell_of_the_heat_map_leads_to_its_cases_and_they_to_the_case(
     story = boss.get(CASE)
     assert all(f"{name} pixel" in story for name in SKILLS)
     assert "missing" in story
+    assert "the hardest of 2" in story
+    [easier] = re.findall(r'href="([^"]+)">Easier case', story)
+    assert "2nd hardest of 2" in boss.get(easier)
+    assert "How hard" not in boss.get(CASE.replace("hidden1", "hidden0"))  # normal: no voxel to find
 
 
 def test_the_figures_of_a_case_are_scikit_learns(
