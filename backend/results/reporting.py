@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 Found = tuple[dict[str, Any] | None, dict[str, Any] | None, str | None]
 """The document and the cases, or neither and the reason."""
 
-CLAIM_SECONDS = 3600.0
+CLAIM_SECONDS = 1200.0
 """How long a worker has a report to itself; if it died, another one tries then."""
 REST = 4.0
 """After a report a challenge rests for so many times what that took: analysis sets change results often."""
