@@ -125,13 +125,17 @@ def submission(found: responses.Submission, as_json: bool) -> None:
 
 
 def _state(found: responses.Submission) -> str:
-    ahead = found.queue_position
-    return f"{found.state}, place {ahead} in the queue" if ahead else found.state
+    ahead, left = found.queue_position, found.estimate
+    place = f", place {ahead} in the queue" if ahead else ""
+    return f"{found.state}{place}{f', done in {left.text}' if left else ''}"
 
 
 def _failure(found: responses.Submission) -> None:
     if found.failure:
         show(f"Failed: {found.failure.message} ({found.failure.code})")
+        command = f" Type: {found.failure.command}" if found.failure.command else ""
+        if found.failure.remedy:
+            show(f"What to do: {found.failure.remedy}{command}")
 
 
 def _runs(runs: Sequence[responses.Run]) -> None:

@@ -70,8 +70,21 @@ class Upload(_Response):
 
 
 class Failure(_Response):
+    """`remedy` says what to change, `command` shows the trouble here; empty from older platforms."""
+
     code: str
     message: str
+    remedy: str = ""
+    command: str = ""
+
+
+class Estimate(_Response):
+    """How long a submission still takes, from past runs; `text` says it in words."""
+
+    low: int
+    likely: int
+    high: int
+    text: str
 
 
 class Transition(_Response):
@@ -188,6 +201,7 @@ class Submission(_Response):
     scores: list[Score] = []
     scores_withheld: str | None = None
     queue_position: int | None = None
+    estimate: Estimate | None = None
 
     @property
     def is_final(self) -> bool:

@@ -67,7 +67,7 @@ def _runs_of(session: Session, ids: Sequence[str]) -> Mapping[str, list[Run]]:
 
 def _job(submission: Submission, runs: Sequence[Run], slots: Mapping[str, int], moment: float) -> Job:
     stages = _STAGES[submission.kind]
-    after = stages[stages.index(submission.state) + 1 :]
+    after = stages[stages.index(submission.state) + 1 :] if submission.state in stages else ()
     present = [run for run in runs if run.stage == submission.state]
     later = [_expected(submission, stage) for stage in after]
     if submission.state == "test":
@@ -92,7 +92,8 @@ def _expected(submission: Submission, stage: str) -> list[Piece]:
     rules, priority = submission.challenge.spec, 0 if submission.kind == "toy" else 1
     if stage == "score":
         return [Piece((submission.challenge_id, stage, "", ""), LANE[stage])]
-    tasks = [submission.task] if submission.task else list(rules.tasks)
+    # A task may have been renamed since: one odd submission must not cost everybody their estimate.
+    tasks = [task for task in rules.tasks if submission.task in (None, task)]
     pairs = scripts_of(rules.entry, tasks, rules.datasets)
     return [
         Piece((submission.challenge_id, stage, task, dataset), LANE[stage], priority)
