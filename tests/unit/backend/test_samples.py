@@ -1,17 +1,23 @@
+import json
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from typer.testing import CliRunner
 
+from backend import cli
 from backend.accounts.service import by_name
 from backend.commands import console
-from backend.errors import BadInput
+from backend.config import Settings
+from backend.errors import BadInput, NotFound
 from backend.intake import samples
 from backend.models.audit import AuditEntry
 from backend.models.challenge import Challenge
 from backend.models.submission import Submission
 from backend.models.user import User
+from backend.platform import Platform
 from tests.archives import Image, save, tar
 from tests.unit.backend.world import World
 
@@ -111,3 +117,25 @@ def test_what_the_platform_would_refuse_is_no_sample(world: World, tmp_path: Pat
         with world.write() as session, pytest.raises(BadInput) as refused:
             samples.register(session, world.platform.storage, "demo", path, title, by_name(session, "ada"))
         assert refused.value.code == code
+
+
+def test_an_operator_gives_the_sample_of_a_challenge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOODARENA_DATA", str(tmp_path / "operated"))
+    console_of = CliRunner()
+    assert console_of.invoke(cli.app, ["init"]).exit_code == 0
+    command = [
+        "challenge",
+        "sample",
+        "demo",
+        str(archive(tmp_path, *SCRIPTS)),
+        "--title",
+        "The kit",
+        "--json",
+    ]
+    absent = console_of.invoke(cli.app, command)
+    assert isinstance(absent.exception, NotFound)
+    with closing(Platform.open(Settings(data=tmp_path / "operated"))) as platform:
+        World(platform).challenge()
+        told = json.loads(console_of.invoke(cli.app, command).stdout)
+        assert told["title"] == "The kit"
+        assert platform.storage.has(told["sha256"])
