@@ -24,6 +24,8 @@ from backend.models.challenge import Challenge
 from backend.models.report import Report
 from backend.models.run import Run
 from backend.models.standing import Standing
+from backend.models.submission import ACTIVE_STATES
+from backend.models.submission import Submission as Entry
 from backend.models.upload import Upload
 from backend.models.user import ApiToken, User
 from backend.platform import Platform
@@ -96,9 +98,14 @@ class Stage:
         return {"Cookie": f"{sessions.COOKIE}={opened.secret}", "X-CSRF-Token": opened.csrf}
 
     def renew_upload(self) -> None:
-        """One open upload of the participant's, and no other: what they announced would come back to them."""
+        """One open upload of the participant's, and no other: what they announced would come back to them.
+
+        Samples that they handed in go as well: nobody carries them out, so streams of events would not end.
+        """
         person = self.user(PARTICIPANT)
         with self.platform.database.write() as session:
+            waiting = Entry.user_id == person.id, Entry.state.in_(ACTIVE_STATES)
+            session.execute(delete(Entry).where(*waiting))
             session.execute(delete(Upload).where(Upload.user_id == person.id))
             session.add(
                 Upload(
