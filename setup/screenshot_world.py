@@ -39,8 +39,9 @@ ROOT = Path(__file__).resolve().parent.parent
 CHALLENGE = ROOT / "challenges/demo.yaml"
 PERSON, ORGANIZER = "ada", "boss"
 OURS = "Harbour Lights"
-SKILLS = {OURS: 0.8, "Quiet Corridor": 0.78, "Northern Imaging": 0.66, "Lanterns": 0.6, "Marble": 0.35}
-BASELINE = {"intensity": 0.15}
+SKILLS = {OURS: 0.5, "Quiet Corridor": 0.52, "Northern Imaging": 0.42, "Lanterns": 0.35, "Marble": 0.25}
+BASELINE = {"intensity": 0.1}
+DAY = 86_400.0
 
 Volume = NDArray[np.float32]
 
@@ -89,14 +90,17 @@ def _operate(folder: Path, *arguments: str) -> None:
 def _enter(world: World, ada: User) -> Taken:
     rng = np.random.default_rng(4)
     made: dict[tuple[str, str], Submission] = {}
+    moment = _moment(world)
     for name, skill in (SKILLS | BASELINE).items():
         team = world.team(name, *[ada] * (name == OURS), baseline=name in BASELINE)
         for number, task in enumerate(("pixel", "sample", "pixel") if name == OURS else ("pixel", "sample")):
             title = f"{name.lower().replace(' ', '-')} {number + 1}"
-            row = world.submission(team, ada, kind="counted", task=task, title=title)
+            begun = moment - DAY * (12 - 3 * number - len(made) / 10)
+            row = world.submission(team, ada, kind="counted", task=task, title=title, created_at=begun)
             _evaluated(world, row, skill - 0.1 * (number == 0), rng)
             made[name, f"{task} {number}"] = row
     others = _unfinished(world, made[OURS, "pixel 0"].team_id, ada)
+    _date(world)
     return Taken(made[OURS, "pixel 2"].id, made[OURS, "pixel 0"].id, *others)
 
 
@@ -115,6 +119,15 @@ def _unfinished(world: World, team: str, ada: User) -> tuple[str, str]:
     waiting = world.submission(founded, ada, title="two networks", created_at=_moment(world) - 30)
     world.run(waiting, "verify")
     return failed.id, running.id
+
+
+def _date(world: World) -> None:
+    """Stages follow each other by minutes, whenever a submission was handed in."""
+    with world.write() as session:
+        for row in session.query(Submission):
+            for number, move in enumerate(row.transitions):
+                move.created_at = row.created_at + 240 * number
+            row.finished_at = row.transitions[-1].created_at if row.finished_at else None
 
 
 def _moment(world: World) -> float:
@@ -167,7 +180,7 @@ def _results(
     for case in cases:
         given: dict[str, Any] = {"outcome": "scored"}
         if run.task == "sample":
-            given["score"] = float(np.clip(skill * (case.label or 0) + (1 - skill) * rng.random(), 0, 1))
+            given["score"] = float(np.clip(skill * (case.label or 0) / 2 + (1 - skill) * rng.random(), 0, 1))
         else:
             heat, truth = _prediction(storage, case, skill, rng)
             given["statistic"] = voxel_histogram(np.float16(heat), truth).to_bytes()
@@ -190,8 +203,8 @@ def _prediction(
     """A map that finds a part of the truth, blurred, and edges of the scan beside it."""
     scan = _volume(storage, case.image.sha256)
     truth = _volume(storage, case.mask.sha256) > 0.5 if case.mask else np.zeros(scan.shape, np.bool_)
-    found = gaussian_filter(np.float32(truth), 1.2) * skill * rng.uniform(0.7, 1.1)
-    edges = np.abs(scan - gaussian_filter(scan, 2)) * (1.4 - skill)
+    found = gaussian_filter(np.float32(truth), 1.2) * skill * rng.uniform(0.2, 1.2)
+    edges = np.abs(scan - gaussian_filter(scan, 2)) * (2 - skill)
     noise = gaussian_filter(rng.random(scan.shape, np.float32), 1) * 0.25 * (scan > 0.02)
     return np.clip(found + edges + noise, 0, 1), truth
 

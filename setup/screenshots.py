@@ -31,10 +31,16 @@ WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
 MOST = 90
 # What only changes the order or the part of a page, or leads to no page.
 SAME = {"sort", "order", "as_of", "after", "slice", "axis", "at", "next"}
-NO_PAGE = re.compile(r"^/(api|static)/|\.(csv|json|zip|tar|nii\.gz)$|/export/")
+NO_PAGE = re.compile(r"^/(api|static)/|\.(csv|json|zip|tar)$|/export/")
 ONE_OF_MANY = re.compile(r"[0-9a-f]{24}|[\w-]+\.nii\.gz(?=$|/)|(?<=/cases/)\w+/\w+/\w+|(?<=/toy/)\w+/\w+")
 
 LINKS = '(all) => all.map((a) => new URL(a.getAttribute("href"), location.href).href)'
+
+# Pictures further down are not loaded until somebody scrolls there.
+PICTURES = """() => Promise.all([...document.images].map((image) => {
+    image.loading = "eager";
+    return image.decode().catch(() => {});
+}))"""
 
 console = Console(highlight=False)
 
@@ -124,6 +130,7 @@ def kind(path: str) -> str:
 
 
 def _picture(page: Page, out: Path, name: str) -> None:
+    page.evaluate(PICTURES)
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         for scheme in SCHEMES:

@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from backend.models.submission import Submission
 from tests.browser.conftest import Site, Tab
+from tests.browser.test_frame import AXE, LOOKS, lost_to_the_keyboard, wrong_in
 from tests.browser.test_walk import sign_in
 
 LOOK = """(pair) => [...pair.querySelectorAll("case-viewer")].map((viewer) => {
@@ -107,6 +108,17 @@ def test_a_phone_shows_one_above_the_other(tab: Tab, two: tuple[Submission, Subm
     assert min(box["width"] for box in boxes) > 300
     controls = pair.get_by_text("Window of the scan").bounding_box() or {}
     assert controls["y"] > boxes[1]["y"] + boxes[1]["height"]
+
+
+def test_axe_finds_nothing_and_tab_reaches_everything(tab: Tab, two: tuple[Submission, Submission]) -> None:
+    page = tab.page
+    sign_in(page, "ada")
+    for path in (address(two), "/submissions/compare"):
+        page.goto(path)
+        assert lost_to_the_keyboard(page) == [], path
+        page.evaluate(AXE.read_text())
+        for scheme, width, rules in LOOKS:
+            assert wrong_in(page, scheme, width, rules) == [], (path, scheme, width)
 
 
 def test_without_script_there_are_pictures_and_links(
