@@ -1,5 +1,6 @@
 """The organizers' daily work over HTTP: what goes on, all teams' submissions, deeds for many of them."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from backend.models.upload import Upload
 from backend.models.user import User
 from backend.organizing import live, overview, worries
 from backend.organizing.schemas import Operations
+from backend.organizing.search import Wish, search
 from tests.unit.backend.world import World
 
 API = "/api/v1/operations"
@@ -27,7 +29,11 @@ def boss(world: World) -> dict[str, str]:
 
 @pytest.fixture
 def busy(world: World, ada: User) -> dict[str, Submission]:
-    """Two teams' submissions in many states, by title."""
+    return many(world, ada)
+
+
+def many(world: World, ada: User) -> dict[str, Submission]:
+    """Three teams' submissions in many states, by title."""
     alpha, beta = world.team("Alpha", ada), world.team("Beta", baseline=True)
     world.challenge("other")
     other = world.team("Gamma", challenge="other")
@@ -332,3 +338,25 @@ def test_a_change_is_told_to_who_watches_and_the_passing_of_time_only_now_and_th
     assert live.digest(later) != live.digest(later.model_copy(update={"at": later.at + live.AGES_EVERY}))
     fewer = [lane.model_copy(update={"waiting": 0}) for lane in later.lanes]
     assert live.digest(later) != live.digest(later.model_copy(update={"lanes": fewer}))
+
+
+@pytest.mark.postgres
+def test_postgresql_answers_as_sqlite_does(tmp_path: Path, fresh_postgres_url: str) -> None:
+    with World.open(tmp_path, database_url=fresh_postgres_url) as world:
+        world.challenge()
+        rows, boss = many(world, world.person("ada")), world.person("boss", "organizer")
+        shared = {"challenge_id": "demo", "file_name": "x.tar", "sha256": "ab" * 32, "expires_at": 9e9}
+        world.add(Upload(**shared, user_id=rows["crash"].user_id, size=1 << 40, offset=1 << 39))
+        world.set(rows["crash"], finished_at=clock(world) - 60)
+        found = seen(world)
+        assert (found.lanes[0].waiting, found.disk.received, found.failures[0].theirs) == (1, 1 << 39, 1)
+        assert [line.id for line in found.challenges] == ["demo", "other"]
+        with world.read() as session:
+            assert list(worries.worries(session, found))
+            for wish, titles in (
+                (Wish(text="PLACE", sort="title"), ["new place", "old place"]),
+                (Wish(fault="ours", team="bet"), ["disk full"]),
+                (Wish(sort="finished", limit=1), ["crash"]),
+                (Wish(state="open", sort="team", order="desc"), ["waiting"]),
+            ):
+                assert [row.title for row in search(session, boss, wish).items] == titles
