@@ -1,6 +1,8 @@
 """Teams over HTTP."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Response
 
 from backend.accounts import schemas, teams
 from backend.accounts.dependencies import CurrentUser, Organizer, PlatformOf
@@ -73,7 +75,13 @@ def list_teams(
 
 
 @router.post("/teams/{team}/approve")
-def approve(challenge: str, team: str, organizer: Organizer, platform: PlatformOf) -> schemas.TeamView:
+def approve(
+    challenge: str,
+    team: str,
+    organizer: Organizer,
+    platform: PlatformOf,
+    reason: Annotated[str, Body(embed=True, max_length=1000)] = "",
+) -> schemas.TeamView:
     """Let a team submit, for organizers."""
     with platform.database.write() as session:
-        return schemas.TeamView.of(teams.approve(session, challenge, team, organizer))
+        return schemas.TeamView.of(teams.approve(session, challenge, team, organizer, reason))

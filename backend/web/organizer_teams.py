@@ -12,6 +12,8 @@ from backend.web.rendering import page, see
 
 router = APIRouter()
 
+Reason = Annotated[str, Form(max_length=1000, description="Why; it may be left out.")]
+
 
 @router.get("/{challenge}/teams")
 def list_teams(challenge: str, request: Request, user: Organizer, platform: PlatformOf) -> Response:
@@ -23,9 +25,11 @@ def list_teams(challenge: str, request: Request, user: Organizer, platform: Plat
 
 
 @router.post("/{challenge}/teams/{team}/approve")
-def approve(challenge: str, team: str, user: Organizer, platform: PlatformOf) -> Response:
+def approve(
+    challenge: str, team: str, user: Organizer, platform: PlatformOf, reason: Reason = ""
+) -> Response:
     with platform.database.write() as session:
-        teams.approve(session, challenge, team, user)
+        teams.approve(session, challenge, team, user, reason)
     return see(f"/organize/{challenge}/teams")
 
 
@@ -36,7 +40,8 @@ def mark(
     user: Organizer,
     platform: PlatformOf,
     baseline: Annotated[bool, Form()],
+    reason: Reason = "",
 ) -> Response:
     with platform.database.write() as session:
-        teams.mark(session, challenge, team, baseline, user)
+        teams.mark(session, challenge, team, baseline, user, reason)
     return see(f"/organize/{challenge}/teams")

@@ -189,3 +189,14 @@ def test_the_log_as_csv_has_the_same_rows_and_runs_in_no_spreadsheet(
 def test_the_log_is_for_organizers(client: TestClient, boss: dict[str, str], world: World) -> None:
     assert client.get("/api/v1/audit", headers=world.token(world.person("eve"))).status_code == 403
     assert client.get("/api/v1/audit").status_code == 401
+
+
+def test_a_team_is_approved_by_the_api_with_or_without_a_reason(
+    client: TestClient, boss: dict[str, str], world: World
+) -> None:
+    for name, body in (("Alpha", {"json": {"reason": "known to us"}}), ("Beta", {})):
+        team = world.team(name)
+        world.set(team, approved_at=None)
+        answer = client.post(f"/api/v1/challenges/demo/teams/{team.id}/approve", headers=boss, **body)
+        assert answer.json()["approved"] is True
+    assert told(world)[-2:] == [("boss", "team.approve", "known to us"), ("boss", "team.approve", "")]

@@ -201,16 +201,16 @@ def test_teams_are_approved_and_marked_with_their_submissions_counted(
     assert f'href="/organize/submissions?challenge=demo&amp;team={team}">3</a>' in html
     assert html.count(">Approve<") == 1
     boss.post(here, f"{here}/{new.id}/approve")
-    boss.post(here, f"{here}/{team}/baseline", baseline="true")
+    boss.post(here, f"{here}/{team}/baseline", baseline="true", reason="ours")
     html = boss.get(here)
     assert ">Approve<" not in html
     assert html.count("baseline</span>") == 1
     boss.post(here, f"{here}/{team}/baseline", baseline="false")
     assert "baseline</span>" not in boss.get(here)
-    assert [(entry.action, entry.subject) for entry in entries(world)] == [
-        ("team.approve", new.id),
-        ("team.baseline", team),
-        ("team.baseline", team),
+    assert [(entry.action, entry.subject, entry.reason) for entry in entries(world)] == [
+        ("team.approve", new.id, ""),
+        ("team.baseline", team, "ours"),
+        ("team.baseline", team, ""),
     ]
     assert "Newcomers" in boss.get("/organize/audit?action=team")
     assert boss.post(here, f"{here}/absent/approve").status_code == 404
