@@ -255,3 +255,18 @@ def test_a_failing_image_says_what_was_wrong_and_what_helps(
     expect(page.get_by_text("ValueError: no weights").first).to_be_visible()
     page.goto("/")
     expect(page.get_by_text("“crashing” failed. Its page says why, and what helps.")).to_be_visible()
+
+
+def test_a_refusal_in_the_middle_is_told_and_the_same_upload_goes_on(
+    site: Site, page: Page, tab: Tab, archive: Path
+) -> None:
+    refusal = {"error": {"code": "csrf", "message": "This form is too old."}}
+    page.route("**/api/v1/uploads/*", lambda route: route.fulfill(status=403, json=refusal))
+    choose(page, archive)
+    page.get_by_role("button", name="Upload", exact=True).click()
+    expect(page.locator(".verdict")).to_have_text("This form is too old.")
+    page.unroute("**/api/v1/uploads/*")
+    page.get_by_role("button", name="Upload", exact=True).click()
+    expect(page.get_by_text("complete, kept until")).to_be_visible()
+    assert len(stored(site)) == 1
+    tab.complaints[:] = [text for text in tab.complaints if "403" not in text]

@@ -104,7 +104,9 @@ export class Sending {
     const same = this.known.find((upload) => upload.sha256 === sha256);
     if (same) return this.call("GET", `/uploads/${same.id}`);
     const order = { challenge: this.challenge, file_name: this.file.name, size: this.file.size, sha256 };
-    return this.call("POST", "/uploads", JSON.stringify(order), { "Content-Type": "application/json" });
+    const made = await this.call("POST", "/uploads", JSON.stringify(order), { "Content-Type": "application/json" });
+    this.known.push({ id: made.id, sha256, name: made.file_name, size: made.size, state: "open" });
+    return made;
   }
 
   send(from, count) {

@@ -87,7 +87,9 @@ class ArchiveUpload extends HTMLElement {
       if (problem instanceof Cancelled) return location.reload();
       this.busy(false);
       this.sending = null;
-      this.say(`${problem.message} What has arrived stays; “Upload” goes on there.`, "problem");
+      const refused = problem.status && problem.status < 500;
+      this.start.textContent = this.waiting(file) && !refused ? "Go on with the upload" : "Upload";
+      this.say(refused ? problem.message : `${problem.message} What has arrived stays.`, "problem");
     }
   }
 
