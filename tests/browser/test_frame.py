@@ -157,7 +157,7 @@ def lost_to_the_keyboard(page: Page) -> list[str]:
     return [*unseen, *([f"{expected - len(stops)} were not reached"] if len(stops) < expected else [])]
 
 
-def wrong_in(page: Page, scheme: Any, width: int, rules: object) -> list[str]:
+def wrong_in(page: Page, scheme: Any, width: int, rules: object = EVERYTHING) -> list[str]:
     """What axe finds, and whether the page must be scrolled sideways."""
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # colours change at once
     page.set_viewport_size({"width": width, "height": 900})
