@@ -100,6 +100,6 @@ def wrong_on(page: Page, path: str) -> list[str]:
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     found = lost_to_the_keyboard(page) if "categories" in path else []
     page.evaluate(AXE.read_text())
-    for scheme, width in LOOKS:
-        found += [f"{scheme} {width}: {text}" for text in wrong_in(page, scheme, width)]
+    for scheme, width, rules in LOOKS:
+        found += [f"{scheme} {width}: {text}" for text in wrong_in(page, scheme, width, rules)]
     return found
