@@ -39,7 +39,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CHALLENGE = ROOT / "challenges/demo.yaml"
 PERSON, ORGANIZER = "ada", "boss"
 OURS = "Harbour Lights"
-SKILLS = {OURS: 0.5, "Quiet Corridor": 0.52, "Northern Imaging": 0.42, "Lanterns": 0.35, "Marble": 0.25}
+SKILLS = {OURS: 0.66, "Quiet Corridor": 0.68, "Northern Imaging": 0.5, "Lanterns": 0.4, "Marble": 0.3}
 BASELINE = {"intensity": 0.1}
 DAY = 86_400.0
 
@@ -203,7 +203,7 @@ def _prediction(
     """A map that finds a part of the truth, blurred, and edges of the scan beside it."""
     scan = _volume(storage, case.image.sha256)
     truth = _volume(storage, case.mask.sha256) > 0.5 if case.mask else np.zeros(scan.shape, np.bool_)
-    found = gaussian_filter(np.float32(truth), 1.2) * skill * rng.uniform(0.2, 1.2)
+    found = gaussian_filter(np.float32(truth), 1.2) * skill * rng.uniform(0.5, 1.4)
     edges = np.abs(scan - gaussian_filter(scan, 2)) * (2 - skill)
     noise = gaussian_filter(rng.random(scan.shape, np.float32), 1) * 0.25 * (scan > 0.02)
     return np.clip(found + edges + noise, 0, 1), truth

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Take all pictures; 1 if a page was not as it should be."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=OUT, help="folder of the pictures, emptied first")
-    parser.add_argument("--only", default="", help="part of an address: other pages are not taken")
+    parser.add_argument("--only", default="", help="expression of the addresses that are taken")
     options = parser.parse_args(arguments)
     shutil.rmtree(options.out, ignore_errors=True)
     options.out.mkdir(parents=True)
@@ -78,7 +78,7 @@ def _take(
             for path, status in _walk(page, starts):
                 if status >= 500:
                     faults.append(f"{path} was answered with {status}")
-                if only in path:
+                if re.search(only, path):
                     name = (
                         f"{len(shots):03}-{who or 'visitor'}-{re.sub(r'[^a-z0-9]+', '-', kind(path).lower())}"
                     )
