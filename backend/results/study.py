@@ -315,9 +315,7 @@ def analysis_results(
     return _by_case(session, query, without_statistics)
 
 
-def _by_case(
-    session: Session, query: Select[CaseResult], without_statistics: bool
-) -> Sequence[CaseResult]:
+def _by_case(session: Session, query: Select[CaseResult], without_statistics: bool) -> Sequence[CaseResult]:
     options = [defer(CaseResult.statistic)] if without_statistics else []
     return session.scalars(query.options(*options).order_by(CaseResult.case_id)).all()
 
