@@ -355,7 +355,8 @@ BUILDS = 'case "$1" in setup/*) mkdir -p "$2" && echo built >"$2/site.js" ;; esa
 def pages(machine: Machine) -> Path:
     """A checkout with what the pages' build reads, and the folder that it makes."""
     checkout = machine.folder / "checkout"
-    for name in ("package.json", "package-lock.json", ".npmrc", "backend/web/static/live.js"):
+    read = ("package.json", "package-lock.json", ".npmrc", "setup/licences/niivue.txt")
+    for name in (*read, "backend/web/static/live.js"):
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         (checkout / name).write_text(name)
     return checkout / "backend/web/static/dist"
