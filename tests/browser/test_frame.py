@@ -6,18 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.routing import iter_route_contexts
 from playwright.sync_api import Browser, Page, expect
 
 from backend.models.sample import WorkingSample
 from backend.models.submission import Submission
 from backend.models.team import Invitation
 from backend.models.upload import Upload
+from backend.web.pages import router
 from tests.browser.conftest import Site, Tab
 from tests.browser.test_walk import sign_in
 from tests.unit.backend.world import World
 
 AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+WHO = ("visitor", "ada", "boss")
 EVERYTHING = {"type": "tag", "values": RULES}
 CONTRAST = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
 # Dark is only other colours.
@@ -113,7 +116,26 @@ def pages(submission: Submission, who: str) -> list[str]:
     return ["/", *organize, f"/submissions/{submission.id}"]
 
 
-@pytest.fixture(params=["visitor", "ada", "boss"])
+# Pages that axe looks at in tests of their own, and one that leads on.
+ELSEWHERE = {
+    "/submissions/compare",
+    "/challenges/{challenge}/submissions/compare",
+    "/challenges/{challenge}/leaderboard/categories",
+    "/organize/{challenge}/cases",
+    "/organize/{challenge}/analysis/{question}",
+    "/organize/{challenge}/cases/{task}/{dataset}/{case}",
+}
+
+
+def test_no_page_is_forgotten() -> None:
+    walked = [path.partition("?")[0] for who in WHO for path in pages(Submission(id="x"), who)]
+    for context in iter_route_contexts(router.routes):
+        if "GET" in (context.methods or ()) and context.path not in ELSEWHERE:
+            pattern = re.sub(r"\{\w+\}", "[^/]+", context.path)
+            assert any(re.fullmatch(pattern, path) for path in walked), context.path
+
+
+@pytest.fixture(params=WHO)
 def walk(request: pytest.FixtureRequest, site: Site, browser: Browser) -> Iterator[tuple[Page, list[str]]]:
     """A page of somebody, and the addresses that exist for them."""
     submission = stage(site.world)
