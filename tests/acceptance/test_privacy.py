@@ -199,7 +199,8 @@ def knowledge(stage: Stage) -> Knowledge:
         "axis": ["2", "0", "1", "3", "-1", "x"],
         "index": ["8", "hottest", "0", "15", "16", "-1", "x"],
         "layer": [*volumes.LAYERS, "overlay", *common],
-        "question": ["categories", "cases", "stability", *common],
+        # Not an empty one: that is the page above, to which the server sends everybody.
+        "question": ["categories", "cases", "stability", *filter(None, common)],
         "deed": ["freeze", "publish", "unpublish", "unfreeze", "withdraw", "cancel", "rerun", "melt"],
     }
     raw = [*names, *ids, *digests, "", "../..", "\0", "'", "%", "x" * 3000]
