@@ -4,7 +4,7 @@ SHELL := /bin/sh
 .PHONY: help setup setup-methods assets demo demo-methods demo-data serve stop test test-all benchmarks screenshots lint format clean
 
 PYTHON := .venv/bin/python
-PYTEST := $(PYTHON) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+PYTEST := $(PYTHON) -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 export OMP_NUM_THREADS ?= 1
 
 help:  ## this list
