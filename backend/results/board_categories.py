@@ -18,8 +18,9 @@ from backend.models.challenge import Challenge
 from backend.models.user import User
 from backend.results import disclosure
 from backend.results.leaderboard import leaderboard, rounded
+from backend.results.questions.categories import GROUPINGS
+from backend.results.questions.panel import Panel
 from backend.results.report import State, known_of
-from backend.results.report_panels import GROUPINGS, Panel
 from backend.results.report_tables import Column, Row, Table
 from backend.results.schemas import Board
 from scoring.report.drawings import drawing

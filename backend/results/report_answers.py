@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from backend.results.report_panels import Told, names_of
+from backend.results.questions.panel import Told, names_of
 from scoring.report.cases import disputed, hardest
 
 Cases = Mapping[str, Any]

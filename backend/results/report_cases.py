@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Query
 
 from backend.errors import BadInput, NotFound
+from backend.results.questions.categories import GROUPINGS
+from backend.results.questions.panel import Panel, Told, names_of
 from backend.results.report import Known
-from backend.results.report_panels import GROUPINGS, Panel, Told, names_of
 from backend.results.report_tables import Column, Order, Row, Table
 from scoring.report.cases import disputed, hardest
 from scoring.report.drawings import drawing
@@ -73,10 +74,10 @@ def of_task(known: Known, task: str) -> Mapping[str, Any]:
     Raises:
         NotFound: the report knows no such task.
     """
-    found = (known.cases or {}).get(task)
+    found: Mapping[str, Any] | None = (known.cases or {}).get(task)
     if found is None:
         raise NotFound("no_such_task", f"The report has no task {task}.")
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def case_table(told: Told, found: Mapping[str, Any], wish: CaseWish) -> Table:

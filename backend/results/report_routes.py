@@ -9,9 +9,9 @@ from backend.accounts.dependencies import Organizer, PlatformOf
 from backend.challenges import service as challenges
 from backend.errors import Conflict, NotFound
 from backend.results.hidden_routes import NO_STORE
+from backend.results.questions.panel import Panel
 from backend.results.report import Known, known_of
 from backend.results.report_cases import AskedCases, case_table, of_task
-from backend.results.report_panels import Panel
 from backend.results.report_tables import Table
 from backend.results.report_view import AskedPanel, answers, as_json, task_of
 from scoring.report.document import to_json

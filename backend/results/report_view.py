@@ -1,6 +1,6 @@
 """A question about results as somebody asks it, answered from the report that is there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -8,9 +8,17 @@ from fastapi import Depends, Query
 
 from backend.errors import BadInput, NotFound
 from backend.models.challenge import Challenge
+from backend.results.questions import (
+    categories,
+    curves,
+    other_cases,
+    ranking_methods,
+    significance,
+    stability,
+)
+from backend.results.questions.panel import Panel, Told
 from backend.results.report import Known
 from backend.results.report_cases import case_panels, of_task
-from backend.results.report_panels import Panel, panels
 from backend.results.report_tables import Order
 
 QUESTIONS = {
@@ -21,6 +29,14 @@ QUESTIONS = {
     "curves": "How do size and contrast matter?",
     "others": "Would other cases rank alike?",
     "cases": "Which cases are hardest, which disputed?",
+}
+ANSWERS: dict[str, Callable[[Told], Iterator[Panel]]] = {
+    "stability": stability.panels,
+    "significance": significance.panels,
+    "methods": ranking_methods.panels,
+    "categories": categories.panels,
+    "curves": curves.panels,
+    "others": other_cases.panels,
 }
 
 
@@ -69,7 +85,7 @@ def answers(known: Known, task: str, question: str, wish: PanelWish) -> list[Pan
     told = known.task(task)
     if told is None or not told["entrants"]:
         return []
-    found = case_panels(told, of_task(known, task)) if question == "cases" else panels(question, told)
+    found = case_panels(told, of_task(known, task)) if question == "cases" else list(ANSWERS[question](told))
     return sorted_panels(found, wish)
 
 

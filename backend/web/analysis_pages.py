@@ -15,6 +15,8 @@ from backend.models.challenge import Challenge
 from backend.platform import Platform
 from backend.results import pictures, volumes
 from backend.results.hidden_files import hidden_case, hidden_files, kept_prediction
+from backend.results.questions.categories import GROUPINGS
+from backend.results.questions.panel import Panel
 from backend.results.report import Known, known_of
 from backend.results.report_answers import in_short
 from backend.results.report_cases import (
@@ -26,7 +28,6 @@ from backend.results.report_cases import (
     case_table,
     of_task,
 )
-from backend.results.report_panels import GROUPINGS, Panel
 from backend.results.report_tables import Table, Target
 from backend.results.report_view import QUESTIONS, AskedPanel, answers, task_of
 from backend.results.toy_files import ToyFiles
