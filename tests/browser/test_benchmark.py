@@ -7,6 +7,7 @@ import pytest
 from benchmarks import pages
 
 
+@pytest.mark.slow
 def test_every_page_is_visited_and_the_last_line_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert pages.main(["--quick"]) == 0
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
