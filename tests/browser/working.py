@@ -44,7 +44,7 @@ def work(world: World, *behaviours: Behaviour) -> None:
         gpu=None,
         rng=np.random.default_rng(0),
         stopping=lambda: False,
-        output=lambda engine, job, folder, announce: FakeOutput(engine, job, folder / "outputs"),  # type: ignore[arg-type]
+        output=lambda engine, job, folder, announce: FakeOutput(engine, job, folder / "outputs"),
     )
     while lease := _claimed(world):
         assert evaluation.run(bench, lease), "the platform failed"

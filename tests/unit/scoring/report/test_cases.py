@@ -18,7 +18,7 @@ CASES = [CaseFacts(f"case{n}", n % 2, "local", f"kind{n % 4}" if n % 2 else None
 def study(level: str, predictions: dict[str, Predictions], cases: list[CaseFacts] = CASES) -> Study:
     batches = [[[case.id for case in cases]]] if level == "voxel" else []
     part = Part("brain", "v1", cases, batches, predictions)
-    task = TaskStudy("task", "Task", level, {"missing": "worst"}, TEAMS, [part], ())  # type: ignore[arg-type]
+    task = TaskStudy("task", "Task", level, {"missing": "worst"}, TEAMS, [part], ())
     return Study("demo", "Demo", 1, [task], {}, bootstraps=100, seed=0)
 
 
