@@ -40,6 +40,7 @@ class Statistician:
             try:
                 self.work_off()
             except Exception:
+                # A thread that ended here would leave a worker that looks alive and never does this again.
                 log.exception("intervals or a report could not be computed; they are tried again later")
             self._stopping.wait(LOOK_SECONDS)
 

@@ -49,6 +49,7 @@ class Janitor:
             try:
                 self.sweep()
             except Exception:
+                # A thread that ended here would leave a worker that looks alive and never does this again.
                 log.exception("the sweep failed; the next one tries again")
             self._stopping.wait(self.platform.settings.sweep_seconds)
 

@@ -1,19 +1,21 @@
 """Results by category of anomaly over HTTP: exactly what the page shows, as JSON or CSV."""
 
-from typing import Annotated, Literal
-
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from backend.accounts.dependencies import OptionalUser, PlatformOf
 from backend.challenges import service as challenges
-from backend.errors import NotFound
 from backend.results.board_categories import categories
-from backend.results.report_view import AskedPanel, panel_as_json, sorted_panels, task_of
+from backend.results.report_view import (
+    AskedPanel,
+    Format,
+    named_table,
+    panel_as_json,
+    sorted_panels,
+    task_of,
+)
 
 router = APIRouter()
-
-Format = Annotated[Literal["json", "csv"], Query(description="CSV is the table of one panel.")]
 
 
 @router.get("/challenges/{challenge}/leaderboard/categories", response_class=Response)
@@ -33,7 +35,4 @@ def show_categories(
     if format == "json":
         view = {"challenge": told.challenge, "task": told.task, "state": told.state, "as_of": told.as_of}
         return JSONResponse(view | {"panels": [panel_as_json(one) for one in panels]})
-    tables = [one.table for one in panels if one.table is not None and wish.panel in ("", one.id)]
-    if not tables:
-        raise NotFound("no_such_panel", "There is no such table.", panels=[one.id for one in panels])
-    return PlainTextResponse(tables[0].as_csv(), media_type="text/csv")
+    return PlainTextResponse(named_table(panels, wish.panel).as_csv(), media_type="text/csv")

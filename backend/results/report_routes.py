@@ -1,24 +1,21 @@
 """What organizers learn from results, over HTTP: the report, its views as JSON or CSV, and the test cases."""
 
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from backend.accounts.dependencies import Organizer, PlatformOf
 from backend.challenges import service as challenges
 from backend.errors import Conflict, NotFound
 from backend.results.hidden_routes import NO_STORE
-from backend.results.questions.panel import Panel
 from backend.results.report import Known, known_of
 from backend.results.report_cases import AskedCases, case_table, of_task
 from backend.results.report_tables import Table
-from backend.results.report_view import AskedPanel, answers, as_json, task_of
+from backend.results.report_view import AskedPanel, Format, answers, as_json, named_table, task_of
 from scoring.report.document import to_json
 
 router = APIRouter(prefix="/challenges/{challenge}")
-
-Format = Annotated[Literal["json", "csv"], Query(description="CSV is one table.")]
 
 
 @router.get("/report", response_class=Response)
@@ -52,7 +49,7 @@ def show_analysis(
         known = known_of(session, found, with_cases=question == "cases")
     made = answers(known, task, question, wish)
     if format == "csv":
-        return _csv(_named(made, wish.panel))
+        return _csv(named_table(made, wish.panel))
     return JSONResponse(as_json(known, challenge, task, question, made), headers=NO_STORE)
 
 
@@ -91,13 +88,6 @@ def _there(known: Known) -> Known:
             }.get(known.state, "A worker computes the first report; ask again in a while."),
         )
     return known
-
-
-def _named(made: list[Panel], panel: str) -> Table:
-    tables = [one.table for one in made if one.table is not None and panel in ("", one.id)]
-    if not tables:
-        raise NotFound("no_such_panel", "There is no such table.", panels=[one.id for one in made])
-    return tables[0]
 
 
 def _csv(table: Table) -> Response:

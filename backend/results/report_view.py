@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query
 
@@ -19,7 +19,7 @@ from backend.results.questions import (
 from backend.results.questions.panel import Panel, Told
 from backend.results.report import Known
 from backend.results.report_cases import case_panels, of_task
-from backend.results.report_tables import Order
+from backend.results.report_tables import Order, Table
 
 QUESTIONS = {
     "stability": "How stable are the places?",
@@ -59,6 +59,7 @@ async def asked(
 
 
 AskedPanel = Annotated[PanelWish, Depends(asked)]
+Format = Annotated[Literal["json", "csv"], Query(description="CSV is one table.")]
 
 
 def task_of(challenge: Challenge, task: str) -> str:
@@ -98,6 +99,18 @@ def sorted_panels(found: Sequence[Panel], wish: PanelWish) -> list[Panel]:
     if found and wish.sort and wish.panel not in {one.id for one in found}:
         raise BadInput("no_such_panel", f"Choose one of {', '.join(one.id for one in found)}.")
     return [_sorted(one, wish) if one.id == wish.panel and wish.sort else one for one in found]
+
+
+def named_table(found: Sequence[Panel], panel: str) -> Table:
+    """The table of the panel of that id, of the first one that has a table if none is named.
+
+    Raises:
+        NotFound: there is none.
+    """
+    tables = [one.table for one in found if one.table is not None and panel in ("", one.id)]
+    if not tables:
+        raise NotFound("no_such_panel", "There is no such table.", panels=[one.id for one in found])
+    return tables[0]
 
 
 def _sorted(panel: Panel, wish: PanelWish) -> Panel:
